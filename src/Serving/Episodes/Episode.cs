@@ -1,0 +1,66 @@
+namespace Serving.Episodes;
+
+/// <summary>One request with all its candidates, as stored. Immutable.</summary>
+public sealed record Episode
+{
+    /// <summary>The response's id ("chatcmpl-...").</summary>
+    public required string Id { get; init; }
+
+    public required DateTimeOffset Created { get; init; }
+
+    /// <summary>"name@version" of the policy that answered, and its content digest.</summary>
+    public required string Policy { get; init; }
+
+    public required string PolicyDigest { get; init; }
+
+    public required string Scorecard { get; init; }
+
+    public required string ScorecardDigest { get; init; }
+
+    /// <summary>What the scorers saw as the source (the user's text), not the templated prompt.</summary>
+    public required string Source { get; init; }
+
+    /// <summary>The templated prompt as text and as the ids that were prefilled.</summary>
+    public required string Prompt { get; init; }
+
+    public required int[] PromptTokens { get; init; }
+
+    public required ulong Seed { get; init; }
+
+    public required float Temperature { get; init; }
+
+    public required int TopK { get; init; }
+
+    public required float TopP { get; init; }
+
+    /// <summary>Index of the answer that went out.</summary>
+    public required int Chosen { get; init; }
+
+    /// <summary>True when the candidates are N independent draws (no early stop): only such groups feed quantiles.</summary>
+    public required bool Independent { get; init; }
+
+    public required IReadOnlyList<EpisodeCandidate> Candidates { get; init; }
+}
+
+/// <summary>One candidate as stored. Immutable.</summary>
+public sealed record EpisodeCandidate
+{
+    public required string Text { get; init; }
+
+    public required int[] Tokens { get; init; }
+
+    /// <summary>Raw model log-probs, one per token.</summary>
+    public required float[] LogProbs { get; init; }
+
+    /// <summary>Log-probs under the sampling distribution, one per token.</summary>
+    public required float[] SampledLogProbs { get; init; }
+
+    /// <summary>True for an end token or stop string, false when cut by the limit.</summary>
+    public required bool Finished { get; init; }
+
+    /// <summary>Scorecard total.</summary>
+    public required double Total { get; init; }
+
+    /// <summary>One value per scorer, in the scorecard's order.</summary>
+    public required IReadOnlyList<KeyValuePair<string, float>> Scores { get; init; }
+}

@@ -1,0 +1,14 @@
+namespace Serving.Inference;
+
+/// <summary>A request that the loaded policy cannot serve (too long, unknown token id); the message says what to change.</summary>
+public sealed class InvalidRequestException(string message, string parameter) : Exception(message)
+{
+    /// <summary>Request field at fault, by its HTTP name.</summary>
+    public string Parameter { get; } = parameter;
+}
+
+/// <summary>The admission queue is full.</summary>
+public sealed class OverloadedException(TimeSpan retryAfter) : Exception("The server is at its admission limit; retry later.")
+{
+    public TimeSpan RetryAfter { get; } = retryAfter;
+}

@@ -1,0 +1,30 @@
+namespace Serving.Inference;
+
+/// <summary>N candidates of one prompt. Immutable.</summary>
+/// <param name="Prompt">Token ids, at least one.</param>
+/// <param name="Candidates">How many; they share one prefill.</param>
+/// <param name="FirstCandidate">Index of the first one: candidate k of a group equals a lone request with FirstCandidate = k.</param>
+public sealed record SampleRequest(int[] Prompt, SamplingParameters Sampling, int Candidates = 1, int FirstCandidate = 0);
+
+/// <summary>Why an answer ended.</summary>
+public enum FinishReason
+{
+    /// <summary>An end-of-sequence token or a stop string.</summary>
+    Stop,
+
+    /// <summary>The token limit or the end of the context.</summary>
+    Length,
+}
+
+/// <summary>One finished answer. Immutable.</summary>
+/// <param name="Index">Its number within the request, from 0.</param>
+/// <param name="Tokens">Sampled ids, a final end-of-sequence token included.</param>
+/// <param name="LogProbs">log p(token) under the model: softmax of the raw logits, temperature 1.</param>
+/// <param name="SampledLogProbs">log p(token) under the distribution actually drawn from (after temperature, top-k, top-p).</param>
+/// <param name="Text">Decoded text, cut before a stop string.</param>
+public sealed record Candidate(int Index, int[] Tokens, float[] LogProbs, float[] SampledLogProbs, string Text, FinishReason FinishReason);
+
+/// <summary>One step of a streamed answer.</summary>
+/// <param name="Text">Text that became complete (may be empty).</param>
+/// <param name="Finished">The whole candidate, with the last event only.</param>
+public sealed record TokenEvent(string Text, Candidate? Finished);

@@ -1,0 +1,139 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+
+namespace Serving.Models;
+
+/// <summary>Strict reading of a config.json: every complaint names the file and the field.</summary>
+internal sealed class ConfigJson
+{
+    internal static readonly JsonSerializerOptions Indented = new() { WriteIndented = true };
+
+    private const int LargestSize = 1 << 24;
+
+    private readonly string _path;
+    private readonly JsonObject _root;
+
+    private ConfigJson(string path, JsonObject root)
+    {
+        _path = path;
+        _root = root;
+    }
+
+    public static ConfigJson Open(string folder)
+    {
+        var path = Path.Combine(folder, ModelFiles.Config);
+        try
+        {
+            var root = JsonNode.Parse(File.ReadAllBytes(path)) as JsonObject
+                ?? throw new ModelConfigException($"{path}: expected a JSON object.");
+            return new ConfigJson(path, root);
+        }
+        catch (JsonException e)
+        {
+            throw new ModelConfigException($"{path}: not valid JSON ({e.Message}).");
+        }
+        catch (IOException e)
+        {
+            throw new ModelConfigException($"{path}: cannot be read ({e.Message}).");
+        }
+    }
+
+    public ModelConfigException Error(string what) => new($"{_path}: {what}.");
+
+    public void Require(string field, string value)
+    {
+        if (Text(field) is var found && found != value)
+        {
+            throw Error($"{field} is {(found is null ? "missing" : $"\"{found}\"")}; only \"{value}\" is supported");
+        }
+    }
+
+    public void RequireAbsent(string field)
+    {
+        if (_root[field] is not null)
+        {
+            throw Error($"{field} is not supported");
+        }
+    }
+
+    public void RequireFalse(string field)
+    {
+        if (FlagOr(field, false))
+        {
+            throw Error($"{field}: true is not supported");
+        }
+    }
+
+    public int Size(string field) =>
+        _root[field] is null ? throw Error($"{field} is missing") : SizeOr(field, 0);
+
+    public int SizeOr(string field, int fallback)
+    {
+        if (_root[field] is null)
+        {
+            return fallback;
+        }
+
+        return _root[field] is JsonValue value && value.TryGetValue<int>(out var size) && size is > 0 and <= LargestSize
+            ? size
+            : throw Error($"{field} must be a whole number from 1 to {LargestSize}");
+    }
+
+    public double NumberOr(string field, double fallback)
+    {
+        if (_root[field] is null)
+        {
+            return fallback;
+        }
+
+        return _root[field] is JsonValue value && value.TryGetValue<double>(out var number) && double.IsFinite(number) && number > 0
+            ? number
+            : throw Error($"{field} must be a positive number");
+    }
+
+    public bool FlagOr(string field, bool fallback)
+    {
+        if (_root[field] is null)
+        {
+            return fallback;
+        }
+
+        return _root[field] is JsonValue value && value.TryGetValue<bool>(out var flag) ? flag : throw Error($"{field} must be true or false");
+    }
+
+    /// <summary>A token id or a list of them; empty when absent or null.</summary>
+    public IReadOnlyList<int> Ids(string field)
+    {
+        switch (_root[field])
+        {
+            case null:
+                return [];
+            case JsonValue one when one.TryGetValue<int>(out var id):
+                return [id];
+            case JsonArray many when many.All(node => node is JsonValue value && value.TryGetValue<int>(out _)):
+                return [.. many.Select(node => node!.GetValue<int>())];
+            default:
+                throw Error($"{field} must be a token id or a list of token ids");
+        }
+    }
+
+    public IReadOnlyList<string> Labels(string field)
+    {
+        if (_root[field] is not JsonObject map || map.Count == 0)
+        {
+            throw Error($"{field} is missing: it names the classes");
+        }
+
+        var labels = new string[map.Count];
+        for (var i = 0; i < labels.Length; i++)
+        {
+            labels[i] = map[i.ToString(System.Globalization.CultureInfo.InvariantCulture)] is JsonValue value && value.TryGetValue<string>(out var label)
+                ? label
+                : throw Error($"{field} must name the classes 0 to {labels.Length - 1}");
+        }
+
+        return labels;
+    }
+
+    private string? Text(string field) => _root[field] is JsonValue value && value.TryGetValue<string>(out var text) ? text : null;
+}

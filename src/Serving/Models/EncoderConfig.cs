@@ -1,0 +1,103 @@
+using System.Text.Json.Nodes;
+
+namespace Serving.Models;
+
+/// <summary>Shape of a BERT-family scorer with a classification head. Immutable.</summary>
+public sealed record EncoderConfig
+{
+    public required int VocabularySize { get; init; }
+
+    public required int HiddenSize { get; init; }
+
+    public required int Layers { get; init; }
+
+    public required int Heads { get; init; }
+
+    public required int IntermediateSize { get; init; }
+
+    /// <summary>Longest pair in tokens, markers included.</summary>
+    public required int MaxPositions { get; init; }
+
+    /// <summary>Segment embeddings: 2 in BERT, 4 when <see cref="MarksOverlap"/>.</summary>
+    public int TypeVocabularySize { get; init; } = 2;
+
+    public double NormEpsilon { get; init; } = 1e-12;
+
+    /// <summary>Class names by index (id2label); one name = a scalar reward.</summary>
+    public required IReadOnlyList<string> Labels { get; init; }
+
+    /// <summary>
+    /// token_type_ids also say whether the same token stands in the other segment: 0/1 = first segment (no/yes), 2/3 = second.
+    /// An exact-match feature that a small encoder cannot learn by itself from few pairs.
+    /// </summary>
+    public bool MarksOverlap { get; init; }
+
+    public int PadTokenId { get; init; }
+
+    /// <summary>Width of one attention head.</summary>
+    public int HeadDimension => HiddenSize / Heads;
+
+    /// <summary>Reads config.json of <paramref name="folder"/>.</summary>
+    /// <exception cref="ModelConfigException">A field is missing, unsupported or contradicts another.</exception>
+    public static EncoderConfig Read(string folder)
+    {
+        var json = ConfigJson.Open(folder);
+        json.Require("model_type", "bert");
+        json.Require("hidden_act", "gelu");
+        var config = new EncoderConfig
+        {
+            VocabularySize = json.Size("vocab_size"),
+            HiddenSize = json.Size("hidden_size"),
+            Layers = json.Size("num_hidden_layers"),
+            Heads = json.Size("num_attention_heads"),
+            IntermediateSize = json.Size("intermediate_size"),
+            MaxPositions = json.Size("max_position_embeddings"),
+            TypeVocabularySize = json.SizeOr("type_vocab_size", 2),
+            NormEpsilon = json.NumberOr("layer_norm_eps", 1e-12),
+            Labels = json.Labels("id2label"),
+            MarksOverlap = json.FlagOr("marks_overlap", false),
+            PadTokenId = json.Ids("pad_token_id") is [var pad, ..] ? pad : 0,
+        };
+        if (config.HiddenSize % config.Heads != 0)
+        {
+            throw json.Error($"hidden_size ({config.HiddenSize}) is not a multiple of num_attention_heads ({config.Heads})");
+        }
+
+        if (config.MarksOverlap && config.TypeVocabularySize != 4)
+        {
+            throw json.Error($"marks_overlap needs type_vocab_size 4, not {config.TypeVocabularySize}");
+        }
+
+        return config;
+    }
+
+    /// <summary>Writes config.json with Hugging Face's field names.</summary>
+    public void Write(string folder)
+    {
+        var labels = new JsonObject();
+        for (var i = 0; i < Labels.Count; i++)
+        {
+            labels[i.ToString(System.Globalization.CultureInfo.InvariantCulture)] = Labels[i];
+        }
+
+        var json = new JsonObject
+        {
+            ["architectures"] = new JsonArray("BertForSequenceClassification"),
+            ["model_type"] = "bert",
+            ["vocab_size"] = VocabularySize,
+            ["hidden_size"] = HiddenSize,
+            ["num_hidden_layers"] = Layers,
+            ["num_attention_heads"] = Heads,
+            ["intermediate_size"] = IntermediateSize,
+            ["max_position_embeddings"] = MaxPositions,
+            ["type_vocab_size"] = TypeVocabularySize,
+            ["hidden_act"] = "gelu",
+            ["layer_norm_eps"] = NormEpsilon,
+            ["id2label"] = labels,
+            ["marks_overlap"] = MarksOverlap,
+            ["pad_token_id"] = PadTokenId,
+            ["torch_dtype"] = "float32",
+        };
+        File.WriteAllText(Path.Combine(folder, ModelFiles.Config), json.ToJsonString(ConfigJson.Indented) + "\n");
+    }
+}
