@@ -29,7 +29,7 @@ public sealed class GenerationOptions
 
     /// <summary>Largest request body in bytes; beyond it the answer is 413.</summary>
     [Range(1024, 1 << 30)]
-    public int MaxBodyBytes { get; set; } = 4 << 20;
+    public int MaxBodyBytes { get; set; } = 1 << 20;
 
     /// <summary>Deepest nesting of a request body; the API itself needs six levels.</summary>
     [Range(8, 1000)]

@@ -56,7 +56,7 @@ public sealed class GenerationRouter(
         {
             ChatPrompt chat => Chat(chat, tokenizer),
             TextPrompt text => Plain(text.Text, tokenizer.Encode(text.Text), tokenizer),
-            TokenPrompt tokens => Plain(null, Known(tokens.Tokens, tokenizer), tokenizer),
+            TokenPrompt tokens => Plain(null, tokens.Tokens, tokenizer),
             _ => throw new ArgumentOutOfRangeException(nameof(prompt)),
         };
         var limit = policy.Config.MaxPositions;
@@ -88,15 +88,6 @@ public sealed class GenerationRouter(
     {
         var source = tokenizer.Decode(tokens);
         return new EncodedPrompt(source, text ?? source, tokens);
-    }
-
-    private static int[] Known(int[] tokens, TextTokenizer tokenizer)
-    {
-        var unknown = Array.FindIndex(tokens, t => t >= tokenizer.VocabularySize);
-        return unknown < 0
-            ? tokens
-            : throw new ApiException(ApiError.BadRequest(
-                $"\"prompt[{unknown}]\" is {tokens[unknown]}, but the vocabulary ends at {tokenizer.VocabularySize - 1}.", $"prompt[{unknown}]"));
     }
 
     private ApiException Unknown(string model)

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text.Json;
 using System.Text.Json.Serialization;
 using Microsoft.AspNetCore.Http;
 
@@ -29,6 +30,8 @@ public sealed record ApiError(int Status, string Type, string Code, string Messa
 
     /// <summary>The body: {"error":{...}}.</summary>
     public ApiErrorBody Body => new(new ApiErrorDetail(Message, Type, Parameter, Code));
+
+    public byte[] ToJson() => JsonSerializer.SerializeToUtf8Bytes(Body, ObservabilityJson.Default.ApiErrorBody);
 
     /// <summary>Answers with this error. The response must not have started.</summary>
     public Task WriteAsync(HttpContext context)

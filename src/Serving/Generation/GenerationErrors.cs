@@ -1,0 +1,19 @@
+using Microsoft.AspNetCore.Http;
+using Serving.Inference;
+using Serving.Observability;
+using Serving.Scoring;
+
+namespace Serving.Generation;
+
+/// <summary>How the exceptions of sampling and scoring are answered.</summary>
+internal static class GenerationErrors
+{
+    public static ApiError? Describe(Exception exception) => exception switch
+    {
+        InvalidRequestException invalid => ApiError.BadRequest(invalid.Message, invalid.Parameter),
+        OverloadedException overloaded =>
+            new(StatusCodes.Status429TooManyRequests, "rate_limit_error", "overloaded", overloaded.Message, RetryAfter: overloaded.RetryAfter),
+        ScorerException scorer => new(StatusCodes.Status500InternalServerError, ApiError.ServerError, "scorer_failed", scorer.Message),
+        _ => null,
+    };
+}
