@@ -46,7 +46,7 @@ internal sealed class ChatFormat : AnswerFormat
     private static ChatLogProbs? LogProbs(GenerationJob job, Candidate candidate) => !job.Request.LogProbs
         ? null
         : new ChatLogProbs(
-            [.. AnswerText.Tokens(candidate, job.Tokenizer).Select(t =>
+            [.. ShownTokens.Of(candidate, job.Tokenizer).Select(t =>
                 new TokenLogProb(t.Text, t.LogProb, t.SampledLogProb, [.. job.Tokenizer.BytesOf(t.Token).ToArray().Select(b => (int)b)], []))],
             Refusal: null);
 }

@@ -27,8 +27,8 @@ public static class GenerationEndpoints
         services.AddSingleton<AnswerStream>();
         services.AddSingleton<GenerationHandler>();
         services.AddSingleton<ApiErrorRule>(GenerationErrors.Describe);
-        services.AddSingleton(p => new ReadinessCheck("policies", () => p.GetRequiredService<PolicyRegistry>().Ready ? null : "not every configured policy is loaded yet"));
-        services.AddSingleton(p => new ReadinessCheck("scorers", () => p.GetRequiredService<CandidateScorer>().Ready ? null : "not every configured scorer is loaded yet"));
+        services.AddSingleton(p => Policies(p.GetRequiredService<PolicyRegistry>()));
+        services.AddSingleton(p => Scorers(p.GetRequiredService<CandidateScorer>()));
         services.AddOptions<KestrelServerOptions>().Configure<IOptions<GenerationOptions>>((kestrel, generation) =>
         {
             kestrel.Limits.MaxRequestBodySize = generation.Value.MaxBodyBytes;
@@ -44,4 +44,12 @@ public static class GenerationEndpoints
         group.MapPost("/completions", (HttpContext context, GenerationHandler handler) => handler.AnswerAsync(AnswerKind.Text, context, context.RequestAborted));
         return group;
     }
+
+    private static ReadinessCheck Policies(PolicyRegistry policies) => new("policies", () =>
+        !policies.Ready ? policies.LoadError ?? "the policies are still being loaded"
+        : policies.Current().FirstOrDefault(p => !p.Engine.Healthy) is { } failed ? $"the engine of {failed.Id} has stopped; the log says why"
+        : null);
+
+    private static ReadinessCheck Scorers(CandidateScorer scorer) => new("scorers", () =>
+        scorer.Ready ? null : scorer.LoadError ?? "the scorers are still being loaded");
 }

@@ -36,7 +36,7 @@ internal sealed class TextFormat : AnswerFormat
             return null;
         }
 
-        var tokens = AnswerText.Tokens(candidate, job.Tokenizer);
+        var tokens = ShownTokens.Of(candidate, job.Tokenizer);
         return new TextLogProbs(
             [.. tokens.Select(t => t.Text)],
             [.. tokens.Select(t => t.LogProb)],

@@ -8,10 +8,10 @@ namespace Serving.Generation;
 internal readonly record struct ShownToken(int Token, string Text, float LogProb, float SampledLogProb, int Offset);
 
 /// <summary>Which tokens of a candidate its text shows. Pure.</summary>
-internal static class AnswerText
+internal static class ShownTokens
 {
     /// <summary>Every token but a final end-of-sequence token and those behind a stop string.</summary>
-    public static IReadOnlyList<ShownToken> Tokens(Candidate candidate, TextTokenizer tokenizer)
+    public static IReadOnlyList<ShownToken> Of(Candidate candidate, TextTokenizer tokenizer)
     {
         var shown = new List<ShownToken>(candidate.Tokens.Length);
         var decoder = tokenizer.CreateDecoder();
