@@ -14,6 +14,7 @@ internal static class GenerationErrors
         OverloadedException overloaded =>
             new(StatusCodes.Status429TooManyRequests, "rate_limit_error", "overloaded", overloaded.Message, RetryAfter: overloaded.RetryAfter),
         ScorerException scorer => new(StatusCodes.Status500InternalServerError, ApiError.ServerError, "scorer_failed", scorer.Message),
+        InferenceFailedException failed => new(StatusCodes.Status500InternalServerError, ApiError.ServerError, "inference_failed", failed.Message),
         _ => null,
     };
 }

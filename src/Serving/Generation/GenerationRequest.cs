@@ -1,3 +1,4 @@
+using System.Collections.ObjectModel;
 using Serving.Inference;
 using Serving.Tokenization;
 
@@ -34,6 +35,9 @@ public sealed record GenerationRequest
 
     /// <summary>Null = the server picks one.</summary>
     public ulong? Seed { get; init; }
+
+    /// <summary>The client's own labels, kept with the episode.</summary>
+    public IReadOnlyDictionary<string, string> Metadata { get; init; } = ReadOnlyDictionary<string, string>.Empty;
 
     /// <summary>False = never written down.</summary>
     public bool Store { get; init; } = true;

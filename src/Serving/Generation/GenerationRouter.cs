@@ -59,7 +59,7 @@ public sealed class GenerationRouter(
             TokenPrompt tokens => Plain(null, tokens.Tokens, tokenizer),
             _ => throw new ArgumentOutOfRangeException(nameof(prompt)),
         };
-        var limit = policy.Config.MaxPositions;
+        var limit = policy.Engine.ContextLength;
         return encoded.Tokens.Length == 0
             ? throw new ApiException(ApiError.BadRequest($"\"{prompt.Field}\" is empty: send at least one token.", prompt.Field))
             : encoded.Tokens.Length >= limit

@@ -33,6 +33,19 @@ internal readonly struct RequestFields
 
     public string? Text(string name) => Value(name) is { } value ? Text(value, _prefix + name) : null;
 
+    /// <summary>All members, which must be strings; a name that stands twice counts as it stands last.</summary>
+    public Dictionary<string, string> Texts()
+    {
+        var texts = new Dictionary<string, string>(StringComparer.Ordinal);
+        foreach (var member in _object.EnumerateObject())
+        {
+            var name = Name(member);
+            texts[name] = Text(member.Value, _prefix + name);
+        }
+
+        return texts;
+    }
+
     public bool? Flag(string name) => Value(name) switch
     {
         null => null,
@@ -66,6 +79,18 @@ internal readonly struct RequestFields
         }
 
         return number;
+    }
+
+    private string Name(JsonProperty member)
+    {
+        try
+        {
+            return member.Name;
+        }
+        catch (InvalidOperationException)
+        {
+            throw Invalid(_prefix.TrimEnd('.'), "has a name that is not valid Unicode.");
+        }
     }
 
     public static string Text(JsonElement value, string path)

@@ -1,3 +1,4 @@
+using System.Collections.ObjectModel;
 using System.Text.Json;
 using Serving.Inference;
 using Serving.Observability;
@@ -25,7 +26,6 @@ internal static class RequestParser
             throw RequestFields.Invalid("stream_options", "is only allowed when \"stream\" is true.");
         }
 
-        _ = fields.Object("metadata");
         _ = fields.Text("user");
         return new GenerationRequest
         {
@@ -36,12 +36,16 @@ internal static class RequestParser
             BestOfN = BestOfN(fields, answers),
             Sampling = Sampling(fields, options),
             Seed = fields.Integer("seed", long.MinValue, long.MaxValue) is { } seed ? unchecked((ulong)seed) : null,
+            Metadata = Metadata(fields),
             Store = fields.Flag("store") ?? true,
             LogProbs = kind == AnswerKind.Chat ? ChatLogProbs(fields) : fields.Integer("logprobs", 0, 5) is not null,
             Stream = stream,
             IncludeUsage = streamOptions?.Flag("include_usage") ?? false,
         };
     }
+
+    private static ReadOnlyDictionary<string, string> Metadata(RequestFields fields) =>
+        fields.Object("metadata")?.Texts() is { Count: > 0 } texts ? texts.AsReadOnly() : ReadOnlyDictionary<string, string>.Empty;
 
     private static SamplingParameters Sampling(RequestFields fields, GenerationOptions options)
     {
