@@ -29,7 +29,7 @@ public sealed class LoadedPolicy : IDisposable
             OnnxDecoder.Load(folder.Path, onnx, inference),
             inference,
             config.EosTokenIds,
-            token => token < tokenizer.VocabularySize ? tokenizer.BytesOf(token) : default);        // vocabularies are often padded
+            tokenizer.BytesOf);
         try
         {
             WarmUp(folder, config, engine);
