@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.Extensions.Options;
+using Serving.Episodes;
 using Serving.Generation;
 using Serving.Inference;
 using Serving.Models;
@@ -33,6 +34,7 @@ static async Task<int> ServeAsync(string[] settings)
         builder.AddModels();
         builder.AddInference();
         builder.AddScoring();
+        builder.AddEpisodes();
         builder.AddGeneration();
 
         var app = builder.Build();
@@ -43,7 +45,7 @@ static async Task<int> ServeAsync(string[] settings)
         await app.RunAsync();
         return 0;
     }
-    catch (Exception exception) when (exception is OptionsValidationException or ModelException or IOException { InnerException: AddressInUseException })
+    catch (Exception exception) when (exception is OptionsValidationException or ModelException or EpisodeLogException or IOException { InnerException: AddressInUseException })
     {
         await Console.Error.WriteLineAsync(exception.Message);
         return 1;

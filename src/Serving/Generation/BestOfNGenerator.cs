@@ -78,6 +78,7 @@ public sealed partial class BestOfNGenerator(
         TopK = job.Sampling.TopK,
         TopP = job.Sampling.TopP,
         Chosen = ranking.Order[0],
+        Metadata = job.Request.Metadata,
         Independent = true,                                            // every group is N draws to the end; nothing stops one early
         Candidates = [.. candidates.Select((c, i) => new EpisodeCandidate
         {

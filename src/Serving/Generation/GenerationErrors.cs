@@ -1,4 +1,5 @@
 using Microsoft.AspNetCore.Http;
+using Serving.Episodes;
 using Serving.Inference;
 using Serving.Observability;
 using Serving.Scoring;
@@ -14,6 +15,8 @@ internal static class GenerationErrors
         OverloadedException overloaded =>
             new(StatusCodes.Status429TooManyRequests, "rate_limit_error", "overloaded", overloaded.Message, RetryAfter: overloaded.RetryAfter),
         ScorerException scorer => new(StatusCodes.Status500InternalServerError, ApiError.ServerError, "scorer_failed", scorer.Message),
+        // Not "busy, come back": the answer exists, but it may not go out before its record is safe.
+        EpisodeLogException log => new(StatusCodes.Status500InternalServerError, ApiError.ServerError, "episode_log_failed", log.Message),
         InferenceFailedException failed => new(StatusCodes.Status500InternalServerError, ApiError.ServerError, "inference_failed", failed.Message),
         _ => null,
     };
