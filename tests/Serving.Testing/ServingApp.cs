@@ -1,3 +1,5 @@
+using System.Text;
+using System.Text.Json.Nodes;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Mvc.Testing;
 using Microsoft.Extensions.DependencyInjection;
@@ -75,6 +77,40 @@ public sealed class ServingApp : WebApplicationFactory<Program>
 
             await Task.Delay(20, cancellationToken);
         }
+    }
+
+    /// <summary>Posts a JSON body and reads the whole answer.</summary>
+    public async Task<Reply> PostAsync(string path, string json, CancellationToken cancellationToken)
+    {
+        using var content = new StringContent(json, Encoding.UTF8, "application/json");
+        using var response = await Client.PostAsync(new Uri(path, UriKind.Relative), content, cancellationToken);
+        return await Reply.ReadAsync(response, cancellationToken);
+    }
+
+    /// <summary>Posts a chat request of one user message; <paramref name="fields"/> are further members, without braces.</summary>
+    public Task<Reply> ChatAsync(string model, string message, string fields, CancellationToken cancellationToken) =>
+        PostAsync("/v1/chat/completions", ChatBody(model, message, fields), cancellationToken);
+
+    /// <summary>Posts a request whose answer is to be read as it comes.</summary>
+    public async Task<HttpResponseMessage> StreamAsync(string path, string json, CancellationToken cancellationToken)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Post, path) { Content = new StringContent(json, Encoding.UTF8, "application/json") };
+        return await Client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancellationToken);
+    }
+
+    public static string ChatBody(string model, string message, string fields)
+    {
+        var body = new JsonObject
+        {
+            ["model"] = model,
+            ["messages"] = new JsonArray(new JsonObject { ["role"] = "user", ["content"] = message }),
+        };
+        foreach (var (name, value) in JsonNode.Parse($"{{{fields}}}")!.AsObject())
+        {
+            body[name] = value?.DeepClone();
+        }
+
+        return body.ToJsonString();
     }
 
     protected override void ConfigureWebHost(IWebHostBuilder builder)
