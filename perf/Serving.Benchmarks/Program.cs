@@ -1,1 +1,14 @@
-return 0;
+using Serving.Benchmarks;
+
+// One verb per benchmark; each prints its own table and returns an exit code.
+return args switch
+{
+    ["decode", .. var rest] => DecodeBenchmark.Run(rest),
+    _ => Usage(),
+};
+
+static int Usage()
+{
+    Console.Error.WriteLine("Usage: dotnet run -c Release --project perf/Serving.Benchmarks -- decode [--help]");
+    return 1;
+}
