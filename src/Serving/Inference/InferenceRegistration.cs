@@ -1,6 +1,7 @@
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Serving.Models;
+using Serving.Onnx;
 
 namespace Serving.Inference;
 
@@ -9,6 +10,8 @@ public static class InferenceRegistration
 {
     public static IHostApplicationBuilder AddInference(this IHostApplicationBuilder builder)
     {
+        builder.Services.AddOptionsWithValidateOnStart<OnnxOptions, OnnxOptionsValidator>().BindConfiguration(OnnxOptions.Section);
+        builder.Services.AddOptionsWithValidateOnStart<InferenceOptions, InferenceOptionsValidator>().BindConfiguration(InferenceOptions.Section);
         builder.Services.AddSingleton<PolicyRegistry>();
         builder.Services.AddHostedService(services => services.GetRequiredService<PolicyRegistry>());
         builder.Services.AddSingleton<ServedModels>(services => services.GetRequiredService<PolicyRegistry>().Served);
