@@ -4,11 +4,13 @@ using Serving.Benchmarks;
 return args switch
 {
     ["decode", .. var rest] => DecodeBenchmark.Run(rest),
+    ["training", .. var rest] => TrainingBenchmark.Run(rest),
+    ["quality", .. var rest] => await QualityBenchmark.Run(rest),
     _ => Usage(),
 };
 
 static int Usage()
 {
-    Console.Error.WriteLine("Usage: dotnet run -c Release --project perf/Serving.Benchmarks -- decode [--help]");
+    Console.Error.WriteLine("Usage: dotnet run -c Release --project perf/Serving.Benchmarks -- decode | training | quality [--help]");
     return 1;
 }
