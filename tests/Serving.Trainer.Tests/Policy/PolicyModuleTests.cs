@@ -73,8 +73,7 @@ public sealed class PolicyModuleTests : IDisposable
     {
         using var scope = NewDisposeScope();
         set_num_threads(1);
-        using var policy = new PolicyModule(TinyPolicy.Config with { Layers = 1, HiddenSize = 32, Heads = 2, KeyValueHeads = 1, VocabularySize = 40 }, seed: 5);
-        policy.to(ScalarType.Float64);
+        using var policy = new PolicyModule(TinyPolicy.Config with { Layers = 1, HiddenSize = 32, Heads = 2, KeyValueHeads = 1, VocabularySize = 40 }, seed: 5, ScalarType.Float64);
         var ids = randint(4, 40, [2, 9], ScalarType.Int64);
         Tensor Loss() => policy.TokenLogProbs(ids).square().mean();
         Loss().backward();
