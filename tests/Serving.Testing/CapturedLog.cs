@@ -11,6 +11,9 @@ public sealed class CapturedLog : ILoggerProvider
     /// <summary>"Level category: message exception", in order.</summary>
     public IReadOnlyCollection<string> Lines => _lines;
 
+    /// <summary>The lines of level error and above.</summary>
+    public IEnumerable<string> Errors => _lines.Where(line => !line.StartsWith(nameof(LogLevel.Warning), StringComparison.Ordinal));
+
     public ILogger CreateLogger(string categoryName) => new Writer(categoryName, _lines);
 
     public void Dispose()

@@ -115,6 +115,7 @@ public sealed class ServingApp : WebApplicationFactory<Program>
 
     protected override void ConfigureWebHost(IWebHostBuilder builder)
     {
+        builder.UseEnvironment("Production");                          // Development puts a page of its own around errors
         foreach (var (key, value) in _settings)
         {
             builder.UseSetting(key, value);

@@ -60,6 +60,14 @@ public sealed class GenerationRouter(
             _ => throw new ArgumentOutOfRangeException(nameof(prompt)),
         };
         var limit = policy.Engine.ContextLength;
+        var unknown = Array.FindIndex(encoded.Tokens, token => token >= policy.Config.VocabularySize);
+        if (unknown >= 0)
+        {
+            throw new ApiException(ApiError.BadRequest(
+                $"\"{prompt.Field}[{unknown}]\" is {encoded.Tokens[unknown]}, but the ids of {policy.Id} end at {policy.Config.VocabularySize - 1}.",
+                $"{prompt.Field}[{unknown}]"));
+        }
+
         return encoded.Tokens.Length == 0
             ? throw new ApiException(ApiError.BadRequest($"\"{prompt.Field}\" is empty: send at least one token.", prompt.Field))
             : encoded.Tokens.Length >= limit

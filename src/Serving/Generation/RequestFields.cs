@@ -10,7 +10,8 @@ namespace Serving.Generation;
 /// </summary>
 internal readonly struct RequestFields
 {
-    private readonly JsonElement _object;
+    // Taken apart once: looking a name up in the document throws when any other name is not valid Unicode.
+    private readonly Dictionary<string, JsonElement> _members = new(StringComparer.Ordinal);
     private readonly string _prefix;
 
     /// <param name="json">The object.</param>
@@ -22,25 +23,27 @@ internal readonly struct RequestFields
             throw WrongType(path, "an object", json);
         }
 
-        _object = json;
         _prefix = path.Length == 0 ? "" : path + ".";
+        foreach (var member in json.EnumerateObject())
+        {
+            _members[Name(member, path)] = member.Value;               // a name that stands twice counts as it stands last
+        }
     }
 
     public JsonElement? Value(string name) =>
-        _object.TryGetProperty(name, out var value) && value.ValueKind != JsonValueKind.Null ? value : null;
+        _members.TryGetValue(name, out var value) && value.ValueKind != JsonValueKind.Null ? value : null;
 
     public RequestFields? Object(string name) => Value(name) is { } value ? new RequestFields(value, _prefix + name) : null;
 
     public string? Text(string name) => Value(name) is { } value ? Text(value, _prefix + name) : null;
 
-    /// <summary>All members, which must be strings; a name that stands twice counts as it stands last.</summary>
+    /// <summary>All members, which must be strings.</summary>
     public Dictionary<string, string> Texts()
     {
         var texts = new Dictionary<string, string>(StringComparer.Ordinal);
-        foreach (var member in _object.EnumerateObject())
+        foreach (var (name, value) in _members)
         {
-            var name = Name(member);
-            texts[name] = Text(member.Value, _prefix + name);
+            texts[name] = Text(value, _prefix + name);
         }
 
         return texts;
@@ -81,7 +84,7 @@ internal readonly struct RequestFields
         return number;
     }
 
-    private string Name(JsonProperty member)
+    private static string Name(JsonProperty member, string path)
     {
         try
         {
@@ -89,7 +92,7 @@ internal readonly struct RequestFields
         }
         catch (InvalidOperationException)
         {
-            throw Invalid(_prefix.TrimEnd('.'), "has a name that is not valid Unicode.");
+            throw new ApiException(ApiError.BadRequest($"{(path.Length == 0 ? "The body" : $"\"{path}\"")} has a member whose name is not valid Unicode.", path.Length == 0 ? null : path));
         }
     }
 

@@ -213,7 +213,7 @@ internal static class RequestParser
         ("functions", IsEmpty),
         ("suffix", IsEmpty),
         ("echo", v => v.ValueKind == JsonValueKind.False),
-        ("response_format", v => v.ValueKind == JsonValueKind.Object && v.TryGetProperty("type", out var type) && type.ValueKind == JsonValueKind.String && type.ValueEquals("text")),
+        ("response_format", v => new RequestFields(v, "response_format").Text("type") == "text"),
     ];
 
     private static readonly (string Name, Func<JsonElement, bool> IsNeutral)[] _unsupportedRanking =

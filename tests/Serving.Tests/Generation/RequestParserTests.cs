@@ -126,7 +126,7 @@ public sealed class RequestParserTests
     [InlineData("\"logit_bias\":{\"5\":1}", "logit_bias", "unsupported_parameter")]
     [InlineData("\"tools\":[{}]", "tools", "unsupported_parameter")]
     [InlineData("\"response_format\":{\"type\":\"json_object\"}", "response_format", "unsupported_parameter")]
-    [InlineData("\"response_format\":{\"type\":5}", "response_format", "unsupported_parameter")]
+    [InlineData("\"response_format\":{\"type\":5}", "response_format.type", "invalid_type")]
     public void A_bad_field_is_named(string fields, string parameter, string code)
     {
         var error = Assert.Throws<ApiException>(() => Chat(fields)).Error;
