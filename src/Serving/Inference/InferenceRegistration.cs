@@ -5,12 +5,12 @@ using Serving.Onnx;
 
 namespace Serving.Inference;
 
-/// <summary>Registration of the policies and their engines; needs the registry of <see cref="ModelEndpoints.AddModels"/>.</summary>
+/// <summary>Registration of the policies and their engines; needs the model registry of <see cref="ModelEndpoints.AddModels"/>.</summary>
 public static class InferenceRegistration
 {
     public static IHostApplicationBuilder AddInference(this IHostApplicationBuilder builder)
     {
-        builder.Services.AddOptionsWithValidateOnStart<OnnxOptions, OnnxOptionsValidator>().BindConfiguration(OnnxOptions.Section);
+        builder.AddOnnx();
         builder.Services.AddOptionsWithValidateOnStart<InferenceOptions, InferenceOptionsValidator>().BindConfiguration(InferenceOptions.Section);
         builder.Services.AddSingleton<PolicyRegistry>();
         builder.Services.AddHostedService(services => services.GetRequiredService<PolicyRegistry>());
