@@ -185,7 +185,7 @@ public sealed class EngineFailureTests(PolicyFixture policy) : IClassFixture<Pol
     {
         while (!condition())
         {
-            await Task.Yield();
+            await Task.Delay(2);
         }
     }
 }

@@ -58,20 +58,20 @@ public sealed class LoadedPolicyTests : IDisposable
             SafetensorsWriter.Write(Path.Combine(folder, ModelFiles.Weights), TinyPolicy.Weights(config, 1));
             DecoderGraph.Write(folder);
         });
-        Assert.Contains("320 tokens", Assert.Throws<ModelConfigException>(() => LoadedPolicy.Load(small, _onnx, _inference)).Message, StringComparison.Ordinal);
+        Assert.Contains("not of one model", Assert.Throws<ModelConfigException>(() => LoadedPolicy.Load(small, _onnx, _inference)).Message, StringComparison.Ordinal);
 
         var outside = Damaged(folder => (TinyPolicy.Config with { EosTokenIds = [320] }).Write(folder));
         Assert.Contains("eos_token_id", Assert.Throws<ModelConfigException>(() => LoadedPolicy.Load(outside, _onnx, _inference)).Message, StringComparison.Ordinal);
     }
 
     [Fact]
-    public void A_context_shorter_than_the_models_saves_memory_and_bounds_requests()
+    public async Task A_context_shorter_than_the_models_saves_memory_and_bounds_requests()
     {
         var folder = TinyPolicy.Publish(_store, "tiny");
         using var policy = LoadedPolicy.Load(folder, _onnx, new InferenceOptions { Slots = 2, ContextLength = 32 });
         Assert.Equal(32, policy.Engine.ContextLength);
-        Assert.Throws<InvalidRequestException>(
-            () => { policy.Engine.SampleAsync(new SampleRequest(PolicyFixture.Prompt(32), new SamplingParameters()), null, TestContext.Current.CancellationToken); });
+        await Assert.ThrowsAsync<InvalidRequestException>(
+            () => policy.Engine.SampleAsync(new SampleRequest(PolicyFixture.Prompt(32), new SamplingParameters()), null, TestContext.Current.CancellationToken));
     }
 
     private ModelFolder Damaged(Action<string> change) =>

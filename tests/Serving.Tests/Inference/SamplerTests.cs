@@ -39,13 +39,16 @@ public sealed class SamplerTests
         var expected = Distribution(logits, temperature, topK, topP);
         var raw = LogProbs(logits, 1);
         var counts = new int[Vocabulary];
+        var worst = 0.0;
         for (var i = 0; i < Draws; i++)
         {
             var sampled = sampler.Draw(logits, parameters, CounterRandom.Uniform(99, 0, i))!.Value;
             counts[sampled.Token]++;
-            Assert.Equal(raw[sampled.Token], sampled.LogProb, 1e-5);
-            Assert.Equal(Math.Log(expected[sampled.Token]), sampled.SampledLogProb, 1e-5);
+            worst = Math.Max(worst, Math.Abs(raw[sampled.Token] - sampled.LogProb));
+            worst = Math.Max(worst, Math.Abs(Math.Log(expected[sampled.Token]) - sampled.SampledLogProb));
         }
+
+        Assert.True(worst < 1e-5, $"Log-probs differ by {worst:g3}.");
 
         // Pearson's statistic over cells of at least five expected draws, the rest pooled: mean df, standard deviation sqrt(2 df).
         var (statistic, cells, restExpected, restCount) = (0.0, 0, 0.0, 0);
