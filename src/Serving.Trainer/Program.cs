@@ -1,8 +1,12 @@
 using System.CommandLine;
+using Serving.Trainer.Evaluation;
 using Serving.Trainer.Pretraining;
+using Serving.Trainer.ScorerTraining;
 
 return new RootCommand("Trains policies and scorers for Serving, and distils served answers into cheaper policies.")
 {
     TokenizerCommand.Create(),
     PretrainCommand.Create(),
+    TrainScorerCommand.Create(),
+    SampleCommand.Create(),
 }.Parse(args).Invoke();

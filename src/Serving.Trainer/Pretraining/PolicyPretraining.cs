@@ -17,7 +17,10 @@ public sealed class PolicyPretraining(PretrainOptions options, TimeProvider time
     private const double ClipNorm = 1.0;
 
     /// <summary>Runs to the end and returns the trained module and its validation loss per summary token, in nats.</summary>
-    public (PolicyModule Policy, double ValidationLoss) Run()
+    public (PolicyModule Policy, double ValidationLoss) Run() => Run(options.Steps);
+
+    /// <summary>Stops before step <paramref name="until"/> of the same schedule, with a checkpoint.</summary>
+    internal (PolicyModule Policy, double ValidationLoss) Run(int until)
     {
         Directory.CreateDirectory(options.Run);
         var tokenizer = TextTokenizer.Load(options.Tokenizer);
@@ -34,7 +37,7 @@ public sealed class PolicyPretraining(PretrainOptions options, TimeProvider time
             + $"{options.Steps * (double)options.TokensPerBatch / batches.TokensPerEpoch:F1} epochs");
 
         var (tokens, since) = (0L, time.GetTimestamp());
-        for (var step = first; step < options.Steps; step++)
+        for (var step = first; step < until; step++)
         {
             SetRate(optimizer, rate.At(step));
             var batch = batches.Batch(step, CopyShare(step));
@@ -46,7 +49,7 @@ public sealed class PolicyPretraining(PretrainOptions options, TimeProvider time
                 (tokens, since) = (0, time.GetTimestamp());
             }
 
-            if ((step + 1) % CheckpointEvery == 0 || step + 1 == options.Steps)
+            if ((step + 1) % CheckpointEvery == 0 || step + 1 == until)
             {
                 checkpoint.Save(step + 1, path => PolicyWeights.WriteTensors(policy, path), optimizer);
                 log.Write(step, ("validation", ValidationLoss(policy, validation)));
