@@ -115,7 +115,7 @@ public static class EpisodeSamples
 
     private static EpisodeCandidate OddCandidate(Random random, string[] names)
     {
-        var tokens = random.Next(3) * random.Next(random.Next(20) == 0 ? 20_000 : 60);
+        var tokens = random.Next(3) * random.Next(random.Next(100) == 0 ? 9_000 : 40);
         return new EpisodeCandidate
         {
             Text = random.Next(5) == 0 ? Text(random) + "\uD83D" : Text(random),        // a stop string may cut a pair in half

@@ -209,7 +209,7 @@ public sealed class EpisodeLogTests : IDisposable
             var error = Assert.Throws<EpisodeLogException>(() => _folder.Open());
 
             Assert.Contains(_folder.Dataset.FullPath, error.Message, StringComparison.Ordinal);
-            Assert.Contains("another process writes there", error.Message, StringComparison.Ordinal);
+            Assert.Contains("stop it, or set Episodes:Root", error.Message, StringComparison.Ordinal);
             await log.AppendAsync(EpisodeSamples.Small("a"), Cancel);
         }
 
