@@ -8,7 +8,7 @@ namespace Serving.Trainer.Pretraining;
 
 /// <summary>
 /// Trains a policy from random weights: language modelling of the document (weight 0.3), the task (weight 1) and copy exercises, which half of
-/// the rows are in the first 35 % of the run, then 12 %, and none in the last 20 %. One synchronous thread, one dispose scope per step.
+/// the rows are in the first half of the run, then 12 %, and none in the last 15 %. One synchronous thread, one dispose scope per step.
 /// </summary>
 public sealed class PolicyPretraining(PretrainOptions options, TimeProvider time)
 {
@@ -52,16 +52,16 @@ public sealed class PolicyPretraining(PretrainOptions options, TimeProvider time
             if ((step + 1) % CheckpointEvery == 0 || step + 1 == until)
             {
                 checkpoint.Save(step + 1, path => PolicyWeights.WriteTensors(policy, path), optimizer);
-                log.Write(step, ("validation", ValidationLoss(policy, validation)));
-                since = time.GetTimestamp();
+                log.Write(step, ("validation", ValidationLoss(policy, validation)), ("copy", ValidationLoss(policy, validation, copyShare: 1)));
+                (tokens, since) = (0, time.GetTimestamp());
             }
         }
 
         return (policy, ValidationLoss(policy, validation));
     }
 
-    /// <summary>Mean -log p per summary token over a fixed sample of batches.</summary>
-    public static double ValidationLoss(PolicyModule policy, PretrainBatches batches)
+    /// <summary>Mean -log p per summary token (or per copied token of copy exercises) over a fixed sample of batches.</summary>
+    public static double ValidationLoss(PolicyModule policy, PretrainBatches batches, double copyShare = 0)
     {
         const int sampled = 12;
         using var quiet = no_grad();
@@ -69,7 +69,7 @@ public sealed class PolicyPretraining(PretrainOptions options, TimeProvider time
         for (var step = 0; step < sampled; step++)
         {
             using var scope = NewDisposeScope();
-            var batch = batches.Batch(step, copyShare: 0);
+            var batch = batches.Batch(step, copyShare);
             var weights = batch.TargetWeights.Select(w => w >= 1 ? 1f : 0f).ToArray();
             var losses = policy.TokenLogProbs(Ids(batch)).reshape(-1).neg();
             sum += (losses * tensor(weights)).sum().item<float>();
@@ -93,8 +93,8 @@ public sealed class PolicyPretraining(PretrainOptions options, TimeProvider time
 
     private double CopyShare(int step) => (step / (double)options.Steps) switch
     {
-        < 0.35 => 0.5,
-        < 0.8 => 0.12,
+        < 0.5 => 0.5,
+        < 0.85 => 0.12,
         _ => 0,
     };
 
