@@ -1,4 +1,5 @@
 using System.Globalization;
+using Serving.Experiments;
 using Serving.Inference;
 using Serving.Models;
 using Serving.Onnx;

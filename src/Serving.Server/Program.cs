@@ -1,6 +1,8 @@
 using System.CommandLine;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.Extensions.Options;
+using Serving.Batch;
+using Serving.Demo;
 using Serving.Episodes;
 using Serving.Generation;
 using Serving.Inference;
@@ -14,6 +16,8 @@ serve.SetAction((parsed, _) => ServeAsync([.. parsed.UnmatchedTokens]));
 var root = new RootCommand("Serves language models with Best-of-N answers and learns from what it serves.") { TreatUnmatchedTokensAsErrors = false };
 root.SetAction((parsed, _) => ServeAsync([.. parsed.UnmatchedTokens]));
 root.Subcommands.Add(serve);
+root.Subcommands.Add(ScoreCommand.Create());
+root.Subcommands.Add(DemoCommand.Create());
 
 // The host answers SIGTERM and Ctrl-C itself, by draining; the parser's own time limit would cut that short.
 return await root.Parse(args).InvokeAsync(new InvocationConfiguration { ProcessTerminationTimeout = null });

@@ -120,10 +120,26 @@ public sealed class SwappableTests
     }
 
     [Fact]
+    public void A_value_that_drained_is_never_handed_out_again()
+    {
+        // The moment between reading the current value and counting its use, in which it is replaced and drains.
+        var value = new Value();
+        var counted = new Counted<Value>(value, new SwapCount());
+        Assert.True(counted.TryAddUse());
+        counted.Release();
+        counted.Release();
+        Assert.Equal(1, value.Disposals);
+
+        Assert.False(counted.TryAddUse());
+
+        Assert.Equal(1, value.Disposals);
+    }
+
+    [Fact]
     public void Under_racing_threads_no_lease_holds_a_dead_value_and_every_value_dies_once()
     {
-        const int Readers = 6;
-        const int Commits = 20_000;
+        const int Readers = 4;
+        const int Commits = 4_000;
         var values = Enumerable.Range(0, Commits + 1).Select(_ => new Value()).ToArray();
         var swappable = new Swappable<Value>(values[0]);
         var done = false;
@@ -170,7 +186,7 @@ public sealed class SwappableTests
     [Fact]
     public void Commits_acquires_and_dispose_may_race_without_leaking_a_value()
     {
-        const int Rounds = 500;
+        const int Rounds = 200;
         for (var round = 0; round < Rounds; round++)
         {
             Value[] values = [new(), new(), new()];

@@ -1,3 +1,4 @@
+using Serving.Experiments;
 using Serving.Trainer.Evaluation;
 
 namespace Serving.Trainer.Tests.Evaluation;

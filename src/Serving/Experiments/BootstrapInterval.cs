@@ -1,4 +1,4 @@
-namespace Serving.Trainer.Evaluation;
+namespace Serving.Experiments;
 
 /// <summary>A mean with its 95 % percentile-bootstrap interval (Efron), over prompts. Deterministic.</summary>
 public sealed record BootstrapInterval(double Mean, double Lower, double Upper)

@@ -1,0 +1,82 @@
+using System.CommandLine;
+using System.Reflection;
+using System.Text.Json;
+using Serving.Models;
+using Spectre.Console;
+
+namespace Serving.Demo;
+
+/// <summary>Verb "demo": the whole loop in a few minutes, on a copy of the registry.</summary>
+public static class DemoCommand
+{
+    private static readonly JsonSerializerOptions _json = new(JsonSerializerDefaults.Web) { WriteIndented = true };
+
+    public static Command Create()
+    {
+        var defaults = new DemoOptions { Models = "", Work = "", Server = "", Trainer = "" };
+        var prompts = new Option<string?>("--prompts") { Description = "JSON Lines with \"document\" to send [default: this machine's package descriptions]." };
+        var evaluation = new Option<string?>("--evaluation") { Description = "JSON Lines with \"document\" to measure on [default: prompts that are not sent]." };
+        var requests = new Option<int>("--requests") { DefaultValueFactory = _ => defaults.Requests, Description = "Best-of-N requests to log." };
+        var measured = new Option<int>("--measure") { DefaultValueFactory = _ => defaults.Measured, Description = "Prompts to measure on." };
+        var candidates = new Option<int>("--candidates") { DefaultValueFactory = _ => defaults.Candidates };
+        var steps = new Option<int>("--steps") { DefaultValueFactory = _ => defaults.Steps, Description = "Training steps." };
+        var seed = new Option<int>("--seed") { DefaultValueFactory = _ => defaults.Seed };
+        var models = new Option<string>("--models") { DefaultValueFactory = _ => "models", Description = "Registry to copy." };
+        var work = new Option<string?>("--work") { Description = "New folder for everything that the demo writes [default: a temporary one]." };
+        var trainer = new Option<string?>("--trainer") { Description = "Serving.Trainer.dll [default: the one built beside this program]." };
+        var command = new Command("demo", "Serve, log, distil, swap and measure, once.")
+        {
+            prompts, evaluation, requests, measured, candidates, steps, seed, models, work, trainer,
+        };
+        command.SetAction(async (parsed, cancellationToken) =>
+        {
+            try
+            {
+                var folder = parsed.GetValue(work) is { } chosen ? Path.GetFullPath(chosen) : Directory.CreateTempSubdirectory("serving-demo-").FullName;
+                Directory.CreateDirectory(folder);
+                if (Directory.EnumerateFileSystemEntries(folder).Any())
+                {
+                    throw new DemoException($"{folder} is not empty; name a new folder with --work.");
+                }
+
+                var options = new DemoOptions
+                {
+                    Prompts = parsed.GetValue(prompts),
+                    Evaluation = parsed.GetValue(evaluation),
+                    Requests = parsed.GetValue(requests),
+                    Measured = parsed.GetValue(measured),
+                    Candidates = parsed.GetValue(candidates),
+                    Steps = parsed.GetValue(steps),
+                    Seed = parsed.GetValue(seed),
+                    Models = ModelRoot.Resolve(parsed.GetRequiredValue(models), AppContext.BaseDirectory),
+                    Work = folder,
+                    Server = Assembly.GetEntryAssembly()!.Location,
+                    Trainer = parsed.GetValue(trainer) ?? FindTrainer(),
+                };
+                var screen = new DemoScreen(AnsiConsole.Console);
+                var report = await new LoopDemo(options, screen, TimeProvider.System).RunAsync(cancellationToken);
+                var path = Path.Combine(folder, "report.json");
+                await File.WriteAllTextAsync(path, JsonSerializer.Serialize(report, _json), cancellationToken);
+                screen.Show(report);
+                AnsiConsole.Console.WriteLine($"Everything lies in {folder} (report.json, episodes, logs).");
+                return report.FailedRequests == 0 ? 0 : 1;
+            }
+            catch (Exception e) when (e is DemoException or HttpRequestException or IOException or InvalidDataException)
+            {
+                await Console.Error.WriteLineAsync(e.Message);
+                return 1;
+            }
+        });
+        return command;
+    }
+
+    /// <summary>In one folder when published together; in sibling folders of the build's output otherwise.</summary>
+    private static string FindTrainer()
+    {
+        var here = AppContext.BaseDirectory.TrimEnd(Path.DirectorySeparatorChar);
+        var flavour = Path.GetFileName(here);
+        string[] places = [here, Path.GetFullPath(Path.Combine(here, "..", "..", "Serving.Trainer", flavour))];
+        return places.Select(place => Path.Combine(place, "Serving.Trainer.dll")).FirstOrDefault(File.Exists)
+            ?? throw new DemoException($"Serving.Trainer.dll is in none of {string.Join(", ", places)}: build it (dotnet build -c Release) or name it with --trainer.");
+    }
+}

@@ -1,0 +1,63 @@
+using System.Net.Http.Json;
+using System.Text.Json;
+
+namespace Serving.Demo;
+
+/// <summary>One answer as the demo sees it. Immutable.</summary>
+/// <param name="Policy">"name@version" that answered.</param>
+/// <param name="Total">Scorecard total of the chosen candidate.</param>
+internal sealed record DemoAnswer(string Text, string Policy, double Total, int Tokens);
+
+/// <summary>The few requests that the demo makes, over HTTP like anybody's. Thread-safe.</summary>
+internal sealed class ServerClient(Uri address) : IDisposable
+{
+    private readonly HttpClient _http = new() { BaseAddress = address, Timeout = TimeSpan.FromMinutes(2) };
+
+    public async Task<bool> IsReadyAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            using var response = await _http.GetAsync(new Uri("/readyz", UriKind.Relative), cancellationToken);
+            return response.IsSuccessStatusCode;
+        }
+        catch (HttpRequestException)
+        {
+            return false;
+        }
+    }
+
+    /// <summary>Best of <paramref name="candidates"/>; 1 is a single sample with its scores.</summary>
+    /// <exception cref="HttpRequestException">The server did not answer 200; the message holds its error.</exception>
+    public async Task<DemoAnswer> AskAsync(string model, string description, int candidates, long seed, bool store, CancellationToken cancellationToken)
+    {
+        using var response = await _http.PostAsJsonAsync(
+            new Uri("/v1/chat/completions", UriKind.Relative),
+            new
+            {
+                model,
+                messages = new[] { new { role = "user", content = description } },
+                temperature = 0.7,
+                top_p = 0.95,
+                max_tokens = 40,
+                seed,
+                store,
+                best_of_n = new { n = candidates },
+            },
+            cancellationToken);
+        var body = await response.Content.ReadAsStringAsync(cancellationToken);
+        if (!response.IsSuccessStatusCode)
+        {
+            throw new HttpRequestException($"{(int)response.StatusCode}: {body}");
+        }
+
+        using var json = JsonDocument.Parse(body);
+        var report = json.RootElement.GetProperty("best_of_n");
+        return new DemoAnswer(
+            json.RootElement.GetProperty("choices")[0].GetProperty("message").GetProperty("content").GetString()!,
+            report.GetProperty("policy").GetString()!,
+            report.GetProperty("scores")[report.GetProperty("chosen").GetInt32()].GetProperty("total").GetDouble(),
+            report.GetProperty("completion_tokens").GetInt32());
+    }
+
+    public void Dispose() => _http.Dispose();
+}
