@@ -20,6 +20,8 @@ public sealed class ArchitectureTests
         ["Scoring"] = ["Models", "Onnx", "Tokenization", "Observability"],
         ["Generation"] = ["Models", "Inference", "Scoring", "Episodes", "Tokenization", "Observability"],
         ["Batch"] = ["Scoring", "Models"],
+        ["Experiments"] = [],
+        ["Demo"] = ["Models", "Experiments"],
     };
 
     private static readonly string[] Interfaces = ["IDecoder", "ITextScorer", "IObjective"];
