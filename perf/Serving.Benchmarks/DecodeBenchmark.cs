@@ -32,7 +32,10 @@ internal static class DecodeBenchmark
 
     public static int Run(string[] args)
     {
-        var model = new Option<string?>("--model") { Description = "Policy folder (config.json, model.safetensors, model.onnx); none = random weights of the m10 shape." };
+        var model = new Option<string?>("--model")
+        {
+            Description = "Policy folder (config.json, model.safetensors, model.onnx); none = random weights of the m10 shape.",
+        };
         var rows = new Option<int[]>("--rows") { DefaultValueFactory = _ => [1, 4, 16, 32], AllowMultipleArgumentsPerToken = true };
         var threads = new Option<int[]>("--threads") { DefaultValueFactory = _ => [1, 2], AllowMultipleArgumentsPerToken = true };
         var prompt = new Option<int>("--prompt") { Description = "Prompt tokens.", DefaultValueFactory = _ => 128 };
@@ -80,15 +83,16 @@ internal static class DecodeBenchmark
         }
 
         Console.WriteLine($"{threads} thread(s), prompt {promptTokens}, {newTokens} new tokens per row, median of {rounds} rounds");
-        Console.WriteLine("rows | request: wall ms | tokens/s | tokens/CPU-s | decode step: wall ms | CPU ms | tokens/CPU-s | bytes allocated | prefill CPU ms");
+        Console.WriteLine(
+            "rows | request: wall ms | tokens/s | tokens/CPU-s | decode step: wall ms | CPU ms | tokens/CPU-s | bytes allocated | prefill CPU ms");
         foreach (var count in rows)
         {
             var (all, first) = (Usage.Median(whole[count]), Usage.Median(prefill[count]));
             double steps = newTokens - 1, generated = count * newTokens;
             var stepCpu = (all.Cpu - first.Cpu) / steps;
             Console.WriteLine(
-                $"{count,4} | {all.Wall,16:f1} | {generated / all.Wall * 1000,8:f0} | {generated / all.Cpu * 1000,12:f0} | {(all.Wall - first.Wall) / steps,20:f2} | "
-                + $"{stepCpu,6:f2} | {count / stepCpu * 1000,12:f0} | {(all.Bytes - first.Bytes) / steps,15:f0} | {first.Cpu,14:f1}");
+                $"{count,4} | {all.Wall,16:f1} | {generated / all.Wall * 1000,8:f0} | {generated / all.Cpu * 1000,12:f0} | "
+                + $"{(all.Wall - first.Wall) / steps,20:f2} | {stepCpu,6:f2} | {count / stepCpu * 1000,12:f0} | {(all.Bytes - first.Bytes) / steps,15:f0} | {first.Cpu,14:f1}");
         }
     }
 

@@ -17,8 +17,9 @@ public sealed class Checkpoint(string run)
     public bool Exists => Directory.Exists(_current) || Directory.Exists(_previous);
 
     /// <param name="step">The step that comes next.</param>
+    /// <param name="copies">The run copies already (see <see cref="PolicyPretraining"/>).</param>
     /// <param name="writeWeights">Writes the weights to the path it is given.</param>
-    public void Save(int step, Action<string> writeWeights, optim.Optimizer optimizer)
+    public void Save(int step, bool copies, Action<string> writeWeights, optim.Optimizer optimizer)
     {
         DeleteIfThere(_next);
         Directory.CreateDirectory(_next);
@@ -31,7 +32,7 @@ public sealed class Checkpoint(string run)
             file.Flush(flushToDisk: true);
         }
 
-        File.WriteAllText(Path.Combine(_next, "state.json"), JsonSerializer.Serialize(new State(step)));
+        File.WriteAllText(Path.Combine(_next, "state.json"), JsonSerializer.Serialize(new State(step, copies)));
         DeleteIfThere(_previous);
         if (Directory.Exists(_current))
         {
@@ -42,14 +43,15 @@ public sealed class Checkpoint(string run)
         DeleteIfThere(_previous);
     }
 
-    /// <summary>Restores weights and optimiser; returns the step to go on with.</summary>
-    public int Restore(Action<string> readWeights, optim.Optimizer optimizer)
+    /// <summary>Restores weights and optimiser; returns the step to go on with, and whether the run copies already.</summary>
+    public (int Step, bool Copies) Restore(Action<string> readWeights, optim.Optimizer optimizer)
     {
         var folder = Directory.Exists(_current) ? _current : _previous;
         readWeights(Path.Combine(folder, "weights.safetensors"));
         using var reader = new BinaryReader(File.OpenRead(Path.Combine(folder, "optimizer.bin")));
         ((OptimizerHelper)optimizer).load_state_dict(reader);
-        return JsonSerializer.Deserialize<State>(File.ReadAllText(Path.Combine(folder, "state.json")))!.Step;
+        var state = JsonSerializer.Deserialize<State>(File.ReadAllText(Path.Combine(folder, "state.json")))!;
+        return (state.Step, state.Copies);
     }
 
     private static void DeleteIfThere(string folder)
@@ -60,5 +62,5 @@ public sealed class Checkpoint(string run)
         }
     }
 
-    private sealed record State(int Step);
+    private sealed record State(int Step, bool Copies);
 }

@@ -7,13 +7,15 @@ using static TorchSharp.torch;
 namespace Serving.Trainer.Pretraining;
 
 /// <summary>
-/// Trains a policy from random weights: language modelling of the document (weight 0.3), the task (weight 1) and copy exercises, which half of
-/// the rows are in the first half of the run, then 12 %, and none in the last 15 %. One synchronous thread, one dispose scope per step.
+/// Trains a policy from random weights: language modelling of the document (weight 0.3), the task (weight 1) and copy exercises: half of the
+/// rows until the policy copies (which begins suddenly), then 12 %, and none in the last 15 %. One synchronous thread, one dispose scope per step.
 /// </summary>
 public sealed class PolicyPretraining(PretrainOptions options, TimeProvider time)
 {
     private const int LogEvery = 20;
     private const int CheckpointEvery = 200;
+    private const int MeasureCopyingEvery = 50;
+    private const double Copies = 1.5;                                         // nats per copied token; a policy that cannot copy is at 6 to 8
     private const double ClipNorm = 1.0;
 
     /// <summary>Runs to the end and returns the trained module and its validation loss per summary token, in nats.</summary>
@@ -30,7 +32,7 @@ public sealed class PolicyPretraining(PretrainOptions options, TimeProvider time
         var policy = new PolicyModule(Config(tokenizer, task), (ulong)options.Seed) { ComputeType = options.BFloat16 ? ScalarType.BFloat16 : ScalarType.Float32 };
         using var optimizer = optim.AdamW(policy.parameters(), options.PeakLearningRate, 0.9, 0.95, weight_decay: options.WeightDecay);
         var checkpoint = new Checkpoint(options.Run);
-        var first = options.Resume && checkpoint.Exists ? checkpoint.Restore(path => ReadWeights(path, policy), optimizer) : 0;
+        var (first, copies) = options.Resume && checkpoint.Exists ? checkpoint.Restore(path => ReadWeights(path, policy), optimizer) : (0, false);
         var rate = new LearningRate(options.PeakLearningRate, WarmUp: Math.Min(100, options.Steps / 10), options.Steps);
         using var log = new RunLog(options.Run, options.Steps, time);
         Console.WriteLine($"{policy.Config.Parameters:N0} parameters, {batches.TokensPerEpoch:N0} tokens an epoch, "
@@ -40,7 +42,7 @@ public sealed class PolicyPretraining(PretrainOptions options, TimeProvider time
         for (var step = first; step < until; step++)
         {
             SetRate(optimizer, rate.At(step));
-            var batch = batches.Batch(step, CopyShare(step));
+            var batch = batches.Batch(step, CopyShare(step, copies));
             var loss = Step(policy, optimizer, batch);
             tokens += batch.Rows * (long)batch.Length;
             if (step % LogEvery == 0)
@@ -49,10 +51,17 @@ public sealed class PolicyPretraining(PretrainOptions options, TimeProvider time
                 (tokens, since) = (0, time.GetTimestamp());
             }
 
+            if (!copies && (step + 1) % MeasureCopyingEvery == 0)
+            {
+                var copyLoss = ValidationLoss(policy, validation, copyShare: 1, sampled: 2);
+                copies = copyLoss < Copies;
+                log.Write(step, ("copy", copyLoss));
+            }
+
             if ((step + 1) % CheckpointEvery == 0 || step + 1 == until)
             {
-                checkpoint.Save(step + 1, path => PolicyWeights.WriteTensors(policy, path), optimizer);
-                log.Write(step, ("validation", ValidationLoss(policy, validation)), ("copy", ValidationLoss(policy, validation, copyShare: 1)));
+                checkpoint.Save(step + 1, copies, path => PolicyWeights.WriteTensors(policy, path), optimizer);
+                log.Write(step, ("validation", ValidationLoss(policy, validation)));
                 (tokens, since) = (0, time.GetTimestamp());
             }
         }
@@ -61,9 +70,8 @@ public sealed class PolicyPretraining(PretrainOptions options, TimeProvider time
     }
 
     /// <summary>Mean -log p per summary token (or per copied token of copy exercises) over a fixed sample of batches.</summary>
-    public static double ValidationLoss(PolicyModule policy, PretrainBatches batches, double copyShare = 0)
+    public static double ValidationLoss(PolicyModule policy, PretrainBatches batches, double copyShare = 0, int sampled = 12)
     {
-        const int sampled = 12;
         using var quiet = no_grad();
         var (sum, weight) = (0.0, 0.0);
         for (var step = 0; step < sampled; step++)
@@ -91,12 +99,7 @@ public sealed class PolicyPretraining(PretrainOptions options, TimeProvider time
         return loss.item<float>();
     }
 
-    private double CopyShare(int step) => (step / (double)options.Steps) switch
-    {
-        < 0.5 => 0.5,
-        < 0.85 => 0.12,
-        _ => 0,
-    };
+    private double CopyShare(int step, bool copies) => step >= 0.85 * options.Steps ? 0 : copies ? 0.12 : 0.5;
 
     private DecoderConfig Config(TextTokenizer tokenizer, TaskTokens task) => new()
     {

@@ -30,7 +30,7 @@ internal sealed class ScorerLoop(ScorerTrainingOptions options, TimeProvider tim
         var scorer = new EncoderModule(config, (ulong)options.Seed) { ComputeType = ScalarType.BFloat16, Dropout = options.Dropout };
         using var optimizer = optim.AdamW(scorer.parameters(), options.PeakLearningRate, 0.9, 0.98, weight_decay: options.WeightDecay);
         var checkpoint = new Checkpoint(options.Run);
-        var first = options.Resume && checkpoint.Exists ? checkpoint.Restore(path => ReadWeights(path, scorer), optimizer) : 0;
+        var first = options.Resume && checkpoint.Exists ? checkpoint.Restore(path => ReadWeights(path, scorer), optimizer).Step : 0;
         var rate = new LearningRate(options.PeakLearningRate, Math.Min(200, options.Steps / 10), options.Steps);
         using var log = new RunLog(options.Run, options.Steps, time);
         var (rows, since) = (0L, time.GetTimestamp());
@@ -53,7 +53,7 @@ internal sealed class ScorerLoop(ScorerTrainingOptions options, TimeProvider tim
 
             if ((step + 1) % CheckpointEvery == 0 || step + 1 == options.Steps)
             {
-                checkpoint.Save(step + 1, path => EncoderWeights.WriteTensors(scorer, path), optimizer);
+                checkpoint.Save(step + 1, copies: false, path => EncoderWeights.WriteTensors(scorer, path), optimizer);
                 log.Write(step, [.. evaluation.Figures(scorer)]);
                 since = time.GetTimestamp();
             }

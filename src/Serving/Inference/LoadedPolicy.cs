@@ -70,7 +70,8 @@ public sealed class LoadedPolicy : IDisposable
 
         if (config.EosTokenIds.Any(id => id < 0 || id >= config.VocabularySize))
         {
-            throw new ModelConfigException($"{path}: eos_token_id {string.Join(", ", config.EosTokenIds)} is outside the vocabulary of {config.VocabularySize}.");
+            throw new ModelConfigException(
+                $"{path}: eos_token_id {string.Join(", ", config.EosTokenIds)} is outside the vocabulary of {config.VocabularySize}.");
         }
     }
 

@@ -161,7 +161,7 @@ public sealed class OnnxDecoder : IDecoder
         return binding;
     }
 
-    /// <summary>Binds what does not change between calls: the caches of <paramref name="rows"/> slots from <paramref name="slot"/> on, and the lengths.</summary>
+    /// <summary>Binds what does not change between calls: the caches of <paramref name="rows"/> slots from <paramref name="slot"/> on, lengths.</summary>
     private DecoderBinding Bind(int slot, int rows)
     {
         var binding = new DecoderBinding(_model.Session);

@@ -9,7 +9,8 @@ internal static class RequestRules
         if (request.Prompt.Length + 1 > decoder.ContextLength)
         {
             throw new InvalidRequestException(
-                $"The prompt has {request.Prompt.Length} tokens, but the model's context of {decoder.ContextLength} tokens must also hold the answer: shorten it.",
+                $"The prompt has {request.Prompt.Length} tokens, but the model's context of {decoder.ContextLength} tokens must also hold the answer: "
+                + "shorten it.",
                 "messages");
         }
 
@@ -17,7 +18,8 @@ internal static class RequestRules
         Demand(request.Candidates >= 1, $"n is {request.Candidates}; it must be at least 1.", "n");
         Demand(request.FirstCandidate >= 0, $"The first candidate is {request.FirstCandidate}; it must be 0 or more.", "n");
         Demand(sampling.MaxTokens >= 1, $"max_tokens is {sampling.MaxTokens}; it must be at least 1.", "max_tokens");
-        Demand(float.IsFinite(sampling.Temperature) && sampling.Temperature >= 0, $"temperature is {sampling.Temperature}; it must be 0 or more.", "temperature");
+        Demand(
+            float.IsFinite(sampling.Temperature) && sampling.Temperature >= 0, $"temperature is {sampling.Temperature}; it must be 0 or more.", "temperature");
         Demand(sampling.TopK >= 0, $"top_k is {sampling.TopK}; it must be 0 (all) or more.", "top_k");
         Demand(sampling.TopP is > 0 and <= 1, $"top_p is {sampling.TopP}; it must be above 0 and at most 1.", "top_p");
         Demand(sampling.Stop.All(stop => !string.IsNullOrEmpty(stop)), "A stop string is empty.", "stop");

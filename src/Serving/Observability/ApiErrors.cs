@@ -21,7 +21,11 @@ public sealed partial class ApiErrors(RequestDelegate next, IEnumerable<ApiError
         }
         catch (Exception) when (context.RequestAborted.IsCancellationRequested)
         {
-            context.Response.StatusCode = context.Response.HasStarted ? context.Response.StatusCode : ClientClosedRequest;
+            if (!context.Response.HasStarted)
+            {
+                context.Response.StatusCode = ClientClosedRequest;
+            }
+
             return;
         }
         // A started answer cannot become an error any more: the exception goes on to Kestrel, which logs it and breaks the connection.

@@ -101,7 +101,7 @@ internal sealed class DecoderGraphBuilder(DecoderConfig config, SafetensorsFile 
         // One product where the three lie one after the other, as in our own files; other writers sort by name.
         string[] projected = GraphWriter.Adjacent(query, key, value)
             ? [Shaped(Linear(input, _graph.Packed($"{prefix}.qkv.weight", query, key, value), $"{prefix}.qkv")), "", ""]
-            : [.. new[] { query, key, value }.Select(entry => Shaped(Linear(input, _graph.Weight(entry), entry.Name.Replace(".weight", "", StringComparison.Ordinal))))];
+            : [.. new[] { query, key, value }.Select(entry => Shaped(Linear(input, _graph.Weight(entry), $"{entry.Name}.product")))];
         _graph.Node(
             "GroupQueryAttention",
             [.. projected, $"past_key_values.{layer}.key", $"past_key_values.{layer}.value", "seqlens_k", "total_sequence_length", "cos_cache", "sin_cache"],
