@@ -16,38 +16,48 @@ public static class JBondLoss
     /// <summary>r_J(y) = -log 16 when both anchor samples are strictly better than y, else 0 (eq. 17).</summary>
     public static double Reward(bool firstIsBetter, bool secondIsBetter) => firstIsBetter && secondIsBetter ? -Penalty : 0;
 
+    /// <summary>The loss of a batch of P prompts: the mean of <see cref="PerPrompt"/> with the leave-one-out baseline. Scalar.</summary>
+    public static Tensor Mean(Tensor policy, Tensor anchor, Tensor best, Tensor reward, double beta, double gamma, double clip)
+    {
+        using var scope = NewDisposeScope();
+        var advantage = LeaveOneOut(Returns(policy, anchor, reward)).clamp(-clip, clip);
+        return PerPrompt(policy, anchor, best, advantage, beta, gamma).mean().MoveToOuterDisposeScope();
+    }
+
     /// <summary>
-    /// Mean over the P prompts of
-    /// (1-beta) (-log pi(y_b)) + beta (-log pi(y) sg[R - B]) + gamma log pi(y) sg[log pi(y) - log pi_anchor(y)],
-    /// R = r_J(y) - (log pi(y) - log pi_anchor(y)), B = the mean R of the other prompts. Log-probs are sums over the answer's tokens.
-    /// The last term's sign is the opposite of the one printed in algorithm 2 (v1): eq. 19 minimises + gamma KL(pi || anchor), whose gradient is
-    /// + E[grad log pi (log pi - log anchor)]; the printed sign would push the policy away from its anchor.
+    /// (1-beta) (-log pi(y_b)) + beta (-log pi(y) sg[R - B]) + gamma log pi(y) sg[log pi(y) - log pi_anchor(y)], log-probs being sums over the
+    /// answer's tokens. The last term's sign is the opposite of the one printed in algorithm 2 (v1): eq. 19 minimises + gamma KL(pi || anchor),
+    /// whose gradient is + E[grad log pi (log pi - log anchor)]; the printed sign would push the policy away from its anchor.
     /// </summary>
     /// <param name="policy">log pi(y), [P].</param>
     /// <param name="anchor">log pi_anchor(y), [P], no gradient.</param>
     /// <param name="best">log pi(y_b) of the better anchor sample, [P].</param>
-    /// <param name="reward">r_J(y), [P].</param>
+    /// <param name="advantage">R - B, [P], no gradient; bounded, so that one long answer cannot own the step.</param>
     /// <param name="beta">Weight of the backward divergence in Jeffreys' J_beta (eq. 11).</param>
     /// <param name="gamma">Weight of the extra divergence from the anchor.</param>
-    /// <param name="clip">Bound on |R - B|, so that one long answer cannot own the step.</param>
-    /// <returns>Scalar.</returns>
-    public static Tensor Mean(Tensor policy, Tensor anchor, Tensor best, Tensor reward, double beta, double gamma, double clip)
+    /// <returns>[P].</returns>
+    public static Tensor PerPrompt(Tensor policy, Tensor anchor, Tensor best, Tensor advantage, double beta, double gamma)
     {
         using var scope = NewDisposeScope();
-        var ratio = policy.detach() - anchor.detach();                                        // [P]
-        var returns = reward - ratio;                                                         // [P], R
-        var advantage = LeaveOneOut(returns).clamp(-clip, clip);                              // [P], R - B
         var forward = -best;
-        var backward = -policy * advantage;
-        var regulariser = policy * ratio;
-        return (((1 - beta) * forward) + (beta * backward) + (gamma * regulariser)).mean().MoveToOuterDisposeScope();
+        var backward = -policy * advantage.detach();
+        var regulariser = policy * (policy.detach() - anchor.detach());
+        return (((1 - beta) * forward) + (beta * backward) + (gamma * regulariser)).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>R = r_J(y) - (log pi(y) - log pi_anchor(y)), no gradient, [P].</summary>
+    public static Tensor Returns(Tensor policy, Tensor anchor, Tensor reward)
+    {
+        using var scope = NewDisposeScope();
+        return (reward - (policy.detach() - anchor.detach())).MoveToOuterDisposeScope();
     }
 
     /// <summary>R - B with B the mean of the other entries; R itself when there is no other.</summary>
     /// <param name="returns">[P].</param>
     public static Tensor LeaveOneOut(Tensor returns)
     {
+        using var scope = NewDisposeScope();
         var count = returns.shape[0];
-        return count == 1 ? returns.alias() : (returns - returns.mean()) * (count / (count - 1.0));
+        return (count == 1 ? returns.alias() : (returns - returns.mean()) * (count / (count - 1.0))).MoveToOuterDisposeScope();
     }
 }
