@@ -1,1 +1,10 @@
-return 0;
+using System.CommandLine;
+using Serving.Trainer.Pretraining;
+using Serving.Trainer.ScorerTraining;
+
+return new RootCommand("Trains policies and scorers for Serving, and distils served answers into cheaper policies.")
+{
+    TokenizerCommand.Create(),
+    PretrainCommand.Create(),
+    TrainScorerCommand.Create(),
+}.Parse(args).Invoke();

@@ -1,4 +1,4 @@
-using System.Text.Json;
+using System.Globalization;
 using System.Text.Json.Nodes;
 
 namespace Serving.Models;
@@ -6,8 +6,6 @@ namespace Serving.Models;
 /// <summary>Strict reading of a config.json: every complaint names the file and the field.</summary>
 internal sealed class ConfigJson
 {
-    internal static readonly JsonSerializerOptions Indented = new() { WriteIndented = true };
-
     private const int LargestSize = 1 << 24;
 
     private readonly string _path;
@@ -22,21 +20,16 @@ internal sealed class ConfigJson
     public static ConfigJson Open(string folder)
     {
         var path = Path.Combine(folder, ModelFiles.Config);
-        try
-        {
-            var root = JsonNode.Parse(File.ReadAllBytes(path)) as JsonObject
-                ?? throw new ModelConfigException($"{path}: expected a JSON object.");
-            return new ConfigJson(path, root);
-        }
-        catch (JsonException e)
-        {
-            throw new ModelConfigException($"{path}: not valid JSON ({e.Message}).");
-        }
-        catch (IOException e)
-        {
-            throw new ModelConfigException($"{path}: cannot be read ({e.Message}).");
-        }
+        return new ConfigJson(path, JsonFile.ReadObject(path, message => new ModelConfigException(message)));
     }
+
+    /// <summary>The object in <paramref name="field"/>, or null when the field is absent.</summary>
+    public ConfigJson? Section(string field) => _root[field] switch
+    {
+        null => null,
+        JsonObject section => new ConfigJson($"{_path}: {field}", section),
+        _ => throw Error($"{field} must be an object"),
+    };
 
     public ModelConfigException Error(string what) => new($"{_path}: {what}.");
 
@@ -127,7 +120,7 @@ internal sealed class ConfigJson
         var labels = new string[map.Count];
         for (var i = 0; i < labels.Length; i++)
         {
-            labels[i] = map[i.ToString(System.Globalization.CultureInfo.InvariantCulture)] is JsonValue value && value.TryGetValue<string>(out var label)
+            labels[i] = map[i.ToString(CultureInfo.InvariantCulture)] is JsonValue value && value.TryGetValue<string>(out var label)
                 ? label
                 : throw Error($"{field} must name the classes 0 to {labels.Length - 1}");
         }

@@ -119,6 +119,6 @@ public sealed record DecoderConfig
             ["bos_token_id"] = BosTokenId,
             ["eos_token_id"] = new JsonArray([.. EosTokenIds.Select(id => (JsonNode)id)]),
         };
-        File.WriteAllText(Path.Combine(folder, ModelFiles.Config), json.ToJsonString(ConfigJson.Indented) + "\n");
+        File.WriteAllText(Path.Combine(folder, ModelFiles.Config), json.ToJsonString(JsonFile.Indented) + "\n");
     }
 }

@@ -98,6 +98,6 @@ public sealed record EncoderConfig
             ["pad_token_id"] = PadTokenId,
             ["torch_dtype"] = "float32",
         };
-        File.WriteAllText(Path.Combine(folder, ModelFiles.Config), json.ToJsonString(ConfigJson.Indented) + "\n");
+        File.WriteAllText(Path.Combine(folder, ModelFiles.Config), json.ToJsonString(JsonFile.Indented) + "\n");
     }
 }

@@ -1,3 +1,5 @@
+using System.Security.Cryptography;
+using System.Text;
 using System.Text.Json.Nodes;
 
 namespace Serving.Models;
@@ -14,7 +16,7 @@ public enum ModelKind
 
 /// <summary>
 /// manifest.json: written last, so its presence is the commit of a version. Immutable. <see cref="Digest"/> identifies the version by content:
-/// "sha256:" + hex of the sorted "name sha256" lines of <see cref="Files"/>.
+/// "sha256:" + hex of the sorted "name sha256" lines of <see cref="Files"/>. The file's layout: docs/formats.md.
 /// </summary>
 public sealed record ModelManifest
 {
@@ -24,7 +26,7 @@ public sealed record ModelManifest
 
     public required string Version { get; init; }
 
-    /// <summary>Lower-case hex sha256 of every other file of the folder, by file name.</summary>
+    /// <summary>Lower-case hex sha256 of every other file of the folder, by file name; README.md, the model card, may be left out.</summary>
     public required IReadOnlyDictionary<string, string> Files { get; init; }
 
     /// <summary>"name@version" that this one was trained from.</summary>
@@ -39,4 +41,23 @@ public sealed record ModelManifest
     public JsonObject? Figures { get; init; }
 
     public required string Digest { get; init; }
+
+    /// <summary>Reads manifest.json of <paramref name="folder"/>. Fields that we do not know are ignored.</summary>
+    /// <exception cref="ManifestException">A field is missing or malformed, or the digest is not that of the files; the message names the field.</exception>
+    public static ModelManifest Read(string folder) => ManifestJson.Read(Path.Combine(folder, ModelFiles.Manifest));
+
+    /// <summary>The digest of a set of files, see <see cref="Digest"/>: each line ends in one newline, lines sorted by the names' UTF-16 code units.</summary>
+    public static string DigestOf(IReadOnlyDictionary<string, string> files)
+    {
+        var lines = new StringBuilder();
+        foreach (var (name, hash) in files.OrderBy(file => file.Key, StringComparer.Ordinal))
+        {
+            lines.Append(name).Append(' ').Append(hash).Append('\n');
+        }
+
+        return "sha256:" + Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(lines.ToString())));
+    }
+
+    /// <summary>The text of manifest.json.</summary>
+    public string ToJson() => ManifestJson.Write(this);
 }

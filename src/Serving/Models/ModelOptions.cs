@@ -1,4 +1,5 @@
 using System.ComponentModel.DataAnnotations;
+using Microsoft.Extensions.Options;
 
 namespace Serving.Models;
 
@@ -7,19 +8,26 @@ public sealed class ModelOptions
 {
     public const string Section = "Models";
 
-    /// <summary>Registry root; a relative path counts from the content root and then from the working directory.</summary>
+    /// <summary>Registry root; a relative path is looked for below the working directory, the content root and the program's folder, see <see cref="ModelRoot"/>.</summary>
     [Required]
     public string Root { get; set; } = "models";
 
     /// <summary>Policy behind the alias "best-of-n".</summary>
-    [Required]
+    [Required, RegularExpression(ModelId.NamePattern)]
     public string Anchor { get; set; } = "anchor";
 
     /// <summary>Policy behind the alias "distilled".</summary>
-    [Required]
+    [Required, RegularExpression(ModelId.NamePattern)]
     public string Distilled { get; set; } = "student";
 
     /// <summary>How often the registry is looked at for new versions.</summary>
     [Range(typeof(TimeSpan), "00:00:00.05", "01:00:00")]
     public TimeSpan PollInterval { get; set; } = TimeSpan.FromSeconds(1);
+
+    /// <summary>Versions of one name in memory at once, draining ones included; a newer one waits until there is room.</summary>
+    [Range(2, 16)]
+    public int ResidentVersions { get; set; } = 3;
 }
+
+[OptionsValidator]
+internal sealed partial class ModelOptionsValidator : IValidateOptions<ModelOptions>;

@@ -4,35 +4,133 @@ namespace Serving.Models;
 
 /// <summary>
 /// The registry root: models/&lt;name&gt;/&lt;version&gt;/. Versions are whole numbers as text ("1", "2", ...); the newest is the largest.
-/// Stateless over the file system, so any number of processes may read while one publishes.
+/// Stateless over the file system, so any number of processes may read while others publish. Thread-safe.
 /// </summary>
 public sealed class ModelStore(string root, TimeProvider time)
 {
     public string Root { get; } = Path.GetFullPath(root);
 
-    /// <summary>Names that have at least one committed version.</summary>
-    public IReadOnlyList<string> Names() => throw new NotImplementedException();
+    /// <summary>Names that have at least one committed version, sorted.</summary>
+    public IReadOnlyList<string> Names() =>
+        Directory.Exists(Root)
+            ? [.. Directory.EnumerateDirectories(Root)
+                .Select(path => Path.GetFileName(path))
+                .Where(name => ModelId.IsName(name) && Latest(name) is not null)
+                .Order(StringComparer.Ordinal)]
+            : [];
 
-    /// <summary>Committed versions of a name, oldest first; folders without a manifest are not versions.</summary>
-    public IReadOnlyList<ModelFolder> Versions(string name) => throw new NotImplementedException();
+    /// <summary>Committed versions of a name, oldest first; half-written and damaged folders are left out, see <see cref="Rejected"/>.</summary>
+    public IReadOnlyList<ModelFolder> Versions(string name) => [.. NewestFirst(name, 0).Select(found => found.Version).OfType<ModelFolder>().Reverse()];
+
+    /// <summary>Numbered folders of a name that are not versions, and why. A folder that is being published just now may be among them.</summary>
+    public IReadOnlyList<RejectedFolder> Rejected(string name) =>
+        [.. NewestFirst(name, 0).Select(found => found.Rejected).OfType<RejectedFolder>().Reverse()];
 
     /// <summary>The newest version, or null.</summary>
-    public ModelFolder? Latest(string name) => throw new NotImplementedException();
+    public ModelFolder? Latest(string name) => NewestFirst(name, 0).Select(found => found.Version).FirstOrDefault(version => version is not null);
 
     /// <summary>"name@version" or "name" (= newest).</summary>
     /// <exception cref="ModelException">There is no such version; the message lists those that exist.</exception>
-    public ModelFolder Find(string id) => throw new NotImplementedException();
+    public ModelFolder Find(string id)
+    {
+        var wanted = ModelId.Parse(id);
+        if (wanted.Version is not { } version)
+        {
+            return Latest(wanted.Name) ?? throw Missing(wanted.Name);
+        }
+
+        var found = NewestFirst(wanted.Name, version - 1).LastOrDefault(found => found.Number == version);
+        if (found.Version is not null)
+        {
+            return found.Version;
+        }
+
+        var others = Versions(wanted.Name);
+        throw others.Count == 0
+            ? Missing(wanted.Name)
+            : new ModelException(
+                $"There is no version \"{id}\" in {Root}; \"{wanted.Name}\" has {string.Join(", ", others.Select(other => other.Manifest.Version))}."
+                + (found.Rejected is null ? "" : " " + found.Rejected.Reason));
+    }
 
     /// <summary>
     /// Publishes a version: calls <paramref name="write"/> on a staging folder beside the versions, hashes and fsyncs every file, renames it to
-    /// the next version number and writes manifest.json last (temporary file, fsync, rename, fsync of the folder).
+    /// the next version number and writes manifest.json last (temporary file, fsync, rename, fsync of the folder). Blocks; several processes may
+    /// publish at once. When <paramref name="write"/> throws, nothing is published and its files are removed.
     /// </summary>
-    public ModelFolder Publish(string name, ModelKind kind, Action<string> write, string? parent = null, JsonObject? training = null, JsonObject? figures = null) =>
-        throw new NotImplementedException();
+    /// <exception cref="ModelException">The name is not a model name, or something other than plain files was written.</exception>
+    public ModelFolder Publish(string name, ModelKind kind, Action<string> write, string? parent = null, JsonObject? training = null, JsonObject? figures = null)
+    {
+        ArgumentNullException.ThrowIfNull(write);
+        if (ModelId.Parse(name).Version is not null)
+        {
+            throw new ModelException($"\"{name}\": publish under a name; the store gives the version number.");
+        }
 
-    /// <summary>Hashes every file against the manifest; also refuses names that leave the folder and unlisted files.</summary>
-    /// <exception cref="ManifestException">A digest differs, a file is missing or a name escapes the folder.</exception>
-    public static void Verify(ModelFolder folder) => throw new NotImplementedException();
+        var publication = new ModelPublication(Root, name, time);
+        try
+        {
+            publication.Stage(write);
+            publication.Seal();
+            publication.TakeNumber();
+            return publication.Commit(kind, parent, training, figures);
+        }
+        catch
+        {
+            publication.Discard();
+            throw;
+        }
+    }
 
-    internal TimeProvider Time => time;
+    /// <summary>Hashes every file against the manifest; also refuses names that leave the folder and unlisted files (README.md excepted).</summary>
+    /// <exception cref="ManifestException">A digest differs, a file is missing, unlisted or a link out of the folder, or a name escapes it.</exception>
+    public static void Verify(ModelFolder folder)
+    {
+        ArgumentNullException.ThrowIfNull(folder);
+        ModelVerification.Verify(folder);
+    }
+
+    /// <summary>The numbered folders above a number, each as a version or with the reason why it is none. Reads a manifest only when asked for the next.</summary>
+    internal IEnumerable<(int Number, ModelFolder? Version, RejectedFolder? Rejected)> NewestFirst(string name, int above)
+    {
+        var home = Path.Combine(Root, ModelId.Parse(name).Name);
+        var numbers = Directory.Exists(home)
+            ? Directory.EnumerateDirectories(home).Select(path => ModelId.ParseVersion(Path.GetFileName(path.AsSpan()))).OfType<int>().ToArray()
+            : [];
+        foreach (var number in numbers.Where(number => number > above).OrderDescending())
+        {
+            var path = Path.Combine(home, ModelId.Text(number));
+            var version = Read(name, number, path, out var reason);
+            yield return (number, version, version is null ? new RejectedFolder(path, reason) : null);
+        }
+    }
+
+    private static ModelFolder? Read(string name, int number, string path, out string reason)
+    {
+        try
+        {
+            if (!File.Exists(Path.Combine(path, ModelFiles.Manifest)))
+            {
+                reason = $"{path}: no {ModelFiles.Manifest}, so it was never committed; if nobody is publishing it now, delete it.";
+                return null;
+            }
+
+            var manifest = ModelManifest.Read(path);
+            reason = $"{path}: its manifest is that of {manifest.Name}@{manifest.Version}; a copied version keeps its name and number, or is published anew.";
+            return manifest.Name == name && manifest.Version == ModelId.Text(number) ? new ModelFolder(path, manifest) : null;
+        }
+        catch (ManifestException e)
+        {
+            reason = e.Message;
+            return null;
+        }
+    }
+
+    private ModelException Missing(string name)
+    {
+        var names = Names();
+        return new ModelException(
+            $"{Root} holds no committed version of \"{name}\"; "
+            + (names.Count == 0 ? "it holds no models at all." : $"it holds {string.Join(", ", names)}."));
+    }
 }

@@ -2,10 +2,118 @@ using Serving.Models;
 
 namespace Serving.Onnx;
 
-/// <summary>Writes model.onnx of a scorer folder from its config.json and model.safetensors: input_ids, attention_mask, token_type_ids to logits.</summary>
+/// <summary>
+/// Writes model.onnx of a scorer folder from its config.json and model.safetensors: input_ids, attention_mask, token_type_ids (int64 [batch, length])
+/// to logits (fp32 [batch, labels]). BERT: post-norm blocks, erf GELU, pooler tanh(dense(hidden[0])).
+/// Every operator treats a row alone, so that a pair's logits do not depend on its neighbours (they do depend on the padded length).
+/// </summary>
 public static class EncoderGraph
 {
+    /// <summary>Added to the scores of padded positions: exp of it is exactly 0 in fp32.</summary>
+    private const float Masked = -1e30f;
+
     /// <summary>Writes <paramref name="folder"/>/model.onnx.</summary>
+    /// <exception cref="ModelConfigException">config.json is not of a BERT-family scorer.</exception>
     /// <exception cref="ModelWeightsException">A tensor is missing or has another shape than the config says.</exception>
-    public static void Write(string folder) => throw new NotImplementedException();
+    public static void Write(string folder)
+    {
+        var config = EncoderConfig.Read(folder);
+        using var weights = SafetensorsFile.Open(Path.Combine(folder, ModelFiles.Weights));
+        var graph = new GraphWriter("encoder");
+        new Builder(graph, config, weights).Build();
+        graph.Save(Path.Combine(folder, ModelFiles.Graph));
+    }
+
+    private sealed class Builder(GraphWriter graph, EncoderConfig config, SafetensorsFile weights)
+    {
+        private readonly long _width = config.HiddenSize;
+
+        public void Build()
+        {
+            foreach (var input in (string[])["input_ids", "attention_mask", "token_type_ids"])
+            {
+                graph.Input(input, ElementType.Int64, "batch", "length");
+            }
+
+            graph.Output("logits", ElementType.Float, "batch", config.Labels.Count);
+            graph.Node("Cast", ["attention_mask"], ["mask"], attributes: [("to", (long)ElementType.Int32)]);
+            graph.Constant("flat", [-1L, _width], 2);                // [batch * length, d]
+
+            var hidden = Embed();                                    // [batch * length, d]
+            for (var i = 0; i < config.Layers; i++)
+            {
+                hidden = Layer(i, hidden);
+            }
+
+            // The first position of each row, <s>.
+            graph.Node("Reshape", [hidden, "embedded_shape"], ["final"]);
+            graph.Node("Gather", ["final", graph.Constant("first", [0L])], ["pooled_in"], attributes: [("axis", 1L)]);      // [batch, d]
+            graph.Node("Tanh", [Dense("pooled_in", "bert.pooler.dense", _width, _width)], ["pooled"]);
+            graph.Node("Identity", [Dense("pooled", "classifier", _width, config.Labels.Count)], ["logits"]);
+        }
+
+        private string Embed()
+        {
+            const string Embeddings = "bert.embeddings.";
+            var words = Matrix(Embeddings + "word_embeddings.weight", config.VocabularySize, _width);
+            var positions = Matrix(Embeddings + "position_embeddings.weight", config.MaxPositions, _width);
+            var types = Matrix(Embeddings + "token_type_embeddings.weight", config.TypeVocabularySize, _width);
+
+            graph.Node("Gather", [words, "input_ids"], ["words"]);
+            graph.Node("Gather", [types, "token_type_ids"], ["types"]);
+
+            // Positions are the rows 0 .. length - 1 of the table.
+            graph.Node("Shape", ["input_ids"], ["length"], attributes: [("start", 1L), ("end", 2L)]);
+            graph.Node("Slice", [positions, graph.Constant("zero", [0L], 1), "length"], ["positions"]);
+            graph.Node("Add", ["types", "positions"], ["places"]);
+            graph.Node("Add", ["words", "places"], ["sum"]);
+            graph.Node("LayerNormalization", ["sum", .. Norm(Embeddings + "LayerNorm")], ["embedded"], attributes: [Epsilon]);
+            graph.Node("Shape", ["embedded"], ["embedded_shape"]);
+            return graph.Node("Reshape", ["embedded", "flat"], ["embedded_flat"]);
+        }
+
+        private string Layer(int index, string hidden)
+        {
+            var layer = $"bert.encoder.layer.{index}.";
+            var name = $"layer{index}.";
+            string[] heads = [.. ((string[])["query", "key", "value"]).Select(part =>
+                graph.Node("Reshape", [Dense(hidden, $"{layer}attention.self.{part}", _width, _width), "embedded_shape"], [$"{name}{part}"]))];
+
+            // scores = q k^T / sqrt(head) + mask; the operator runs each row and head by itself.
+            graph.Node("MultiHeadAttention", [.. heads, "", "mask"], [name + "attended"], GraphWriter.Microsoft,
+                ("num_heads", (long)config.Heads), ("mask_filter_value", Masked));
+            graph.Node("Reshape", [name + "attended", "flat"], [name + "attended_flat"]);
+
+            var mixed = Residual(name + "mixed", name + "attended_flat", hidden, layer + "attention.output", _width);
+            var inner = layer + "intermediate.dense";
+            graph.Node("Gemm", [mixed, Matrix(inner + ".weight", config.IntermediateSize, _width)], [name + "inner"], attributes: [("transB", 1L)]);
+            graph.Node("BiasGelu", [name + "inner", Vector(inner + ".bias", config.IntermediateSize)], [name + "active"], GraphWriter.Microsoft);
+            return Residual(name + "out", name + "active", mixed, layer + "output", config.IntermediateSize);
+        }
+
+        /// <summary>LayerNorm(residual + dense(input)), the dense bias added in the same pass.</summary>
+        private string Residual(string name, string input, string residual, string prefix, long inputWidth)
+        {
+            var product = graph.Node("Gemm", [input, Matrix(prefix + ".dense.weight", _width, inputWidth)], [name + ".product"], attributes: [("transB", 1L)]);
+            return graph.Node("SkipLayerNormalization",
+                [product, residual, .. Norm(prefix + ".LayerNorm"), Vector(prefix + ".dense.bias", _width)],
+                [name], GraphWriter.Microsoft, ("epsilon", (float)config.NormEpsilon));
+        }
+
+        private string Dense(string input, string prefix, long inputWidth, long outputWidth) =>
+            graph.Node("Gemm", [input, Matrix(prefix + ".weight", outputWidth, inputWidth), Vector(prefix + ".bias", outputWidth)],
+                [prefix], attributes: [("transB", 1L)]);
+
+        private (string, object) Epsilon => ("epsilon", (float)config.NormEpsilon);
+
+        private string[] Norm(string prefix) => [Vector(prefix + ".weight", _width), Vector(prefix + ".bias", _width)];
+
+        private string Matrix(string tensor, long rows, long columns) => graph.Weight(Single(weights.Find(tensor, rows, columns)));
+
+        private string Vector(string tensor, long length) => graph.Weight(Single(weights.Find(tensor, length)));
+
+        private TensorEntry Single(TensorEntry entry) => entry.DType == "F32"
+            ? entry
+            : throw new ModelWeightsException($"{weights.Path}: tensor \"{entry.Name}\" is {entry.DType}; a scorer's weights must be F32: convert the file.");
+    }
 }

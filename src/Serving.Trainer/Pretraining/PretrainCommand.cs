@@ -1,0 +1,77 @@
+using System.CommandLine;
+using System.Text.Json.Nodes;
+using Serving.Models;
+using Serving.Trainer.Policy;
+
+namespace Serving.Trainer.Pretraining;
+
+/// <summary>Verb "pretrain": trains a policy and publishes it as a version.</summary>
+internal static class PretrainCommand
+{
+    public static Command Create()
+    {
+        var data = new Option<string>("--data") { Required = true, Description = "Training pairs (JSON Lines)." };
+        var validation = new Option<string>("--validation") { Required = true, Description = "Validation pairs (JSON Lines)." };
+        var tokenizer = new Option<string>("--tokenizer") { Required = true, Description = "Folder with tokenizer.json." };
+        var run = new Option<string>("--run") { Required = true, Description = "Folder for checkpoints and the log." };
+        var models = new Option<string>("--models") { DefaultValueFactory = _ => "models", Description = "Registry root." };
+        var name = new Option<string>("--publish-as") { Required = true, Description = "Name of the version to publish." };
+        var hidden = new Option<int>("--hidden") { DefaultValueFactory = _ => 256 };
+        var layers = new Option<int>("--layers") { DefaultValueFactory = _ => 4 };
+        var heads = new Option<int>("--heads") { DefaultValueFactory = _ => 4 };
+        var keyValueHeads = new Option<int>("--kv-heads") { DefaultValueFactory = _ => 2 };
+        var intermediate = new Option<int>("--intermediate") { DefaultValueFactory = _ => 688 };
+        var steps = new Option<int>("--steps") { DefaultValueFactory = _ => 2900 };
+        var batch = new Option<int>("--batch-tokens") { DefaultValueFactory = _ => 4096 };
+        var rate = new Option<double>("--learning-rate") { DefaultValueFactory = _ => 2e-3 };
+        var seed = new Option<int>("--seed") { DefaultValueFactory = _ => 1 };
+        var resume = new Option<bool>("--resume") { Description = "Go on from the last checkpoint of --run." };
+        var command = new Command("pretrain", "Train a policy from random weights: language modelling, the task and copy exercises.")
+        {
+            data, validation, tokenizer, run, models, name, hidden, layers, heads, keyValueHeads, intermediate, steps, batch, rate, seed, resume,
+        };
+        command.SetAction(arguments =>
+        {
+            var options = new PretrainOptions
+            {
+                Data = arguments.GetRequiredValue(data),
+                Validation = arguments.GetRequiredValue(validation),
+                Tokenizer = arguments.GetRequiredValue(tokenizer),
+                Run = arguments.GetRequiredValue(run),
+                HiddenSize = arguments.GetValue(hidden),
+                Layers = arguments.GetValue(layers),
+                Heads = arguments.GetValue(heads),
+                KeyValueHeads = arguments.GetValue(keyValueHeads),
+                IntermediateSize = arguments.GetValue(intermediate),
+                Steps = arguments.GetValue(steps),
+                TokensPerBatch = arguments.GetValue(batch),
+                PeakLearningRate = arguments.GetValue(rate),
+                Seed = arguments.GetValue(seed),
+                Resume = arguments.GetValue(resume),
+            };
+            var (policy, loss) = new PolicyPretraining(options, TimeProvider.System).Run();
+            var store = new ModelStore(arguments.GetRequiredValue(models), TimeProvider.System);
+            var version = store.Publish(
+                arguments.GetRequiredValue(name),
+                ModelKind.Policy,
+                folder =>
+                {
+                    PolicyWeights.Write(policy, folder);
+                    File.Copy(Path.Combine(options.Tokenizer, ModelFiles.Tokenizer), Path.Combine(folder, ModelFiles.Tokenizer));
+                    File.Copy(Path.Combine(options.Tokenizer, ModelFiles.TokenizerConfig), Path.Combine(folder, ModelFiles.TokenizerConfig));
+                },
+                training: new JsonObject
+                {
+                    ["verb"] = "pretrain",
+                    ["seed"] = options.Seed,
+                    ["steps"] = options.Steps,
+                    ["batch_tokens"] = options.TokensPerBatch,
+                    ["learning_rate"] = options.PeakLearningRate,
+                    ["data"] = DataChecksum.Of(options.Data),
+                },
+                figures: new JsonObject { ["validation_loss"] = loss });
+            Console.WriteLine($"published {version.Id}, validation loss {loss:F3} nats per summary token");
+        });
+        return command;
+    }
+}

@@ -1,0 +1,40 @@
+namespace Serving.Trainer.Pretraining;
+
+/// <summary>One pretraining run. Immutable; the run is a function of these and the data.</summary>
+public sealed record PretrainOptions
+{
+    public required string Data { get; init; }
+
+    public required string Validation { get; init; }
+
+    /// <summary>Folder with tokenizer.json.</summary>
+    public required string Tokenizer { get; init; }
+
+    /// <summary>Folder for checkpoints and the log.</summary>
+    public required string Run { get; init; }
+
+    public required int HiddenSize { get; init; }
+
+    public required int Layers { get; init; }
+
+    public required int Heads { get; init; }
+
+    public required int KeyValueHeads { get; init; }
+
+    public required int IntermediateSize { get; init; }
+
+    public required int Steps { get; init; }
+
+    public double PeakLearningRate { get; init; } = 2e-3;
+
+    public double WeightDecay { get; init; } = 0.05;
+
+    public int TokensPerBatch { get; init; } = 4096;
+
+    public int Seed { get; init; } = 1;
+
+    /// <summary>Products in bfloat16 (master weights stay fp32).</summary>
+    public bool BFloat16 { get; init; } = true;
+
+    public bool Resume { get; init; }
+}

@@ -1,0 +1,35 @@
+using System.Text.Json;
+
+namespace Serving.Trainer.Pretraining;
+
+/// <summary>One pair of the task: a package description and its one-line synopsis.</summary>
+public sealed record TaskExample(string Id, string Section, string Document, string Summary)
+{
+    private static readonly JsonSerializerOptions _json = new(JsonSerializerDefaults.Web);
+
+    /// <summary>Reads JSON Lines with the fields id, section, document, summary.</summary>
+    /// <exception cref="InvalidDataException">A line is damaged; the message names file and line.</exception>
+    public static IReadOnlyList<TaskExample> Read(string path)
+    {
+        var examples = new List<TaskExample>();
+        foreach (var line in File.ReadLines(path))
+        {
+            if (line.Length == 0)
+            {
+                continue;
+            }
+
+            try
+            {
+                var example = JsonSerializer.Deserialize<TaskExample>(line, _json);
+                examples.Add(example is { Document.Length: > 0, Summary.Length: > 0 } ? example : throw new JsonException("document or summary is missing"));
+            }
+            catch (JsonException e)
+            {
+                throw new InvalidDataException($"{path}, line {examples.Count + 1}: {e.Message}");
+            }
+        }
+
+        return examples;
+    }
+}

@@ -1,0 +1,69 @@
+using Serving.Trainer.Pretraining;
+
+namespace Serving.Trainer.ScorerTraining;
+
+/// <summary>Makes a synopsis wrong or worse in one stated way, deterministically from the given source of randomness.</summary>
+internal sealed class SynopsisDamage
+{
+    private readonly string[] _pool;
+
+    /// <param name="examples">Their synopses give the words that are swapped in.</param>
+    public SynopsisDamage(IReadOnlyList<TaskExample> examples) =>
+        _pool = [.. examples.SelectMany(example => example.Summary.Split(' ')).Where(IsContent)];
+
+    /// <summary>One or two content words replaced by words of other synopses (a number by another number).</summary>
+    public string Swap(string synopsis, Random random)
+    {
+        var words = synopsis.Split(' ');
+        var content = Enumerable.Range(0, words.Length).Where(i => IsContent(words[i])).ToArray();
+        if (content.Length == 0)
+        {
+            return $"{synopsis} {_pool[random.Next(_pool.Length)]}";
+        }
+
+        random.Shuffle(content);
+        foreach (var i in content.Take(random.Next(1, 3)))
+        {
+            words[i] = words[i].All(char.IsAsciiDigit)
+                ? random.Next(100).ToString(System.Globalization.CultureInfo.InvariantCulture)
+                : _pool[random.Next(_pool.Length)];
+        }
+
+        return string.Join(' ', words);
+    }
+
+    /// <summary>The last third to two thirds of the words left out.</summary>
+    public static string Truncate(string synopsis, Random random)
+    {
+        var words = synopsis.Split(' ');
+        return string.Join(' ', words[..Math.Max(1, words.Length - random.Next(Math.Max(1, words.Length / 3), Math.Max(2, (2 * words.Length / 3) + 1)))]);
+    }
+
+    /// <summary>A run of words said twice, as small policies do.</summary>
+    public static string Repeat(string synopsis, Random random)
+    {
+        var words = synopsis.Split(' ').ToList();
+        var length = random.Next(1, Math.Min(4, words.Count) + 1);
+        var at = random.Next(words.Count - length + 1);
+        words.InsertRange(at + length, words.GetRange(at, length));
+        return string.Join(' ', words);
+    }
+
+    /// <summary>The words in another order.</summary>
+    public static string Shuffle(string synopsis, Random random)
+    {
+        var words = synopsis.Split(' ');
+        random.Shuffle(words);
+        return string.Join(' ', words);
+    }
+
+    /// <summary>The beginning of the description, as an extractive summary would have it.</summary>
+    public static string FirstSentence(string document)
+    {
+        var end = document.IndexOf(". ", StringComparison.Ordinal);
+        var sentence = (end < 0 ? document : document[..(end + 1)]).ReplaceLineEndings(" ");
+        return sentence.Length <= 160 ? sentence : sentence[..160];
+    }
+
+    private static bool IsContent(string word) => word.Length >= 4 || word.All(char.IsAsciiDigit);
+}

@@ -1,0 +1,17 @@
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Serving.Models;
+
+namespace Serving.Inference;
+
+/// <summary>Registration of the policies and their engines; needs the registry of <see cref="ModelEndpoints.AddModels"/>.</summary>
+public static class InferenceRegistration
+{
+    public static IHostApplicationBuilder AddInference(this IHostApplicationBuilder builder)
+    {
+        builder.Services.AddSingleton<PolicyRegistry>();
+        builder.Services.AddHostedService(services => services.GetRequiredService<PolicyRegistry>());
+        builder.Services.AddSingleton<ServedModels>(services => services.GetRequiredService<PolicyRegistry>().Served);
+        return builder;
+    }
+}

@@ -1,0 +1,17 @@
+namespace Serving.Models;
+
+/// <summary>What became of an attempt to take a newer version.</summary>
+public enum SwapResult
+{
+    /// <summary>It was refused before and has not changed since.</summary>
+    Unchanged,
+
+    /// <summary>It is current now.</summary>
+    Swapped,
+
+    /// <summary>It is damaged, does not fit or does not load; the version in use stays. Tried again when its folder changes.</summary>
+    Refused,
+
+    /// <summary>Too many older versions are still in use; tried again at the next look.</summary>
+    Deferred,
+}

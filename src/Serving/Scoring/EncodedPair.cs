@@ -1,0 +1,19 @@
+namespace Serving.Scoring;
+
+/// <summary>A source and an answer packed into one row of a scorer model: &lt;s&gt; source &lt;/s&gt; answer &lt;/s&gt;. Immutable.</summary>
+/// <param name="Ids">Token ids, markers included.</param>
+/// <param name="Types">token_type_ids, one per token.</param>
+/// <param name="SourceCut">The end of the source did not fit.</param>
+/// <param name="AnswerCut">The answer alone was too long: its end is missing, and so is the whole source.</param>
+public sealed record EncodedPair(int[] Ids, byte[] Types, bool SourceCut, bool AnswerCut)
+{
+    private const int BucketWidth = 16;
+
+    public int Length => Ids.Length;
+
+    /// <summary>
+    /// The length that the row is padded to. It depends on the pair alone, because the padded length decides the order of sums in attention and
+    /// so the last bits of a score. Narrow buckets cost nothing: a run is full at a few rows, while padding is work thrown away.
+    /// </summary>
+    internal int PaddedLength(int maxPositions) => Math.Min(maxPositions, (Ids.Length + BucketWidth - 1) / BucketWidth * BucketWidth);
+}

@@ -1,0 +1,85 @@
+using System.Globalization;
+using System.Security.Cryptography;
+using System.Text;
+
+namespace Serving.Scoring;
+
+/// <summary>One scorer's part in a scorecard.</summary>
+public sealed record ScorecardEntry(string Scorer, double Weight, float? VetoBelow = null);
+
+/// <summary>
+/// A named way to combine scorers: total = sum of weight * score. Immutable. Entries are in ordinal order of the scorers' names, whatever
+/// the order in the configuration, so that equal scorecards give equal bits and equal digests.
+/// </summary>
+public sealed class Scorecard
+{
+    /// <summary>
+    /// Taken off the total for each veto: it ranks a vetoed answer behind every other, keeps the order among vetoed ones, and stays a JSON number.
+    /// </summary>
+    public const double VetoPenalty = 1e6;
+
+    internal const string BuiltIn = "default";
+
+    internal static readonly string[] KnownScorers = ["reward", "entailment", "style"];
+
+    public Scorecard(string name, IEnumerable<ScorecardEntry> entries)
+    {
+        Name = name;
+        Entries = [.. entries.OrderBy(entry => entry.Scorer, StringComparer.Ordinal)];
+        if (Entries.Count == 0 || Entries.Select(entry => entry.Scorer).Distinct(StringComparer.Ordinal).Count() != Entries.Count)
+        {
+            throw new ArgumentException($"Scorecard \"{name}\" must name at least one scorer, and each once.", nameof(entries));
+        }
+    }
+
+    public string Name { get; }
+
+    public IReadOnlyList<ScorecardEntry> Entries { get; }
+
+    /// <summary>The scorecard that the (validated) options choose.</summary>
+    public static Scorecard From(ScoringOptions options)
+    {
+        if (options.Scorecards.Count == 0)
+        {
+            return new Scorecard(BuiltIn, KnownScorers.Select(scorer => new ScorecardEntry(scorer, 1)));
+        }
+
+        var entries = options.Scorecards[options.Scorecard];
+        return new Scorecard(
+            options.Scorecards.Keys.First(name => name.Equals(options.Scorecard, StringComparison.OrdinalIgnoreCase)),
+            entries.Select(entry => new ScorecardEntry(entry.Key.ToLowerInvariant(), entry.Value.Weight, entry.Value.VetoBelow)));
+    }
+
+    /// <summary>Combines one value per entry, in the entries' order.</summary>
+    public Score Combine(ReadOnlySpan<float> values)
+    {
+        var total = 0.0;
+        var vetoed = new List<string>();
+        var named = new KeyValuePair<string, float>[Entries.Count];
+        for (var i = 0; i < named.Length; i++)
+        {
+            var entry = Entries[i];
+            total += entry.Weight * values[i];
+            named[i] = new(entry.Scorer, values[i]);
+            if (values[i] < entry.VetoBelow)
+            {
+                vetoed.Add(entry.Scorer);
+            }
+        }
+
+        return new Score(total - (VetoPenalty * vetoed.Count), named) { Vetoed = vetoed };
+    }
+
+    /// <summary>"sha256:" + hex over the weights, vetoes and the scorers' digests, in the entries' order.</summary>
+    public string Digest(IReadOnlyList<ITextScorer> scorers)
+    {
+        var text = new StringBuilder();
+        for (var i = 0; i < Entries.Count; i++)
+        {
+            var (scorer, weight, veto) = Entries[i];
+            text.Append(CultureInfo.InvariantCulture, $"{scorer} {weight:R} {veto:R} {scorers[i].Digest}\n");
+        }
+
+        return "sha256:" + Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text.ToString())));
+    }
+}

@@ -1,0 +1,53 @@
+using System.ComponentModel.DataAnnotations;
+using Microsoft.Extensions.Options;
+
+namespace Serving.Scoring;
+
+/// <summary>Bound from the section "Scoring" and checked once, at start-up.</summary>
+public sealed class ScoringOptions
+{
+    public const string Section = "Scoring";
+
+    /// <summary>The scorecard in use.</summary>
+    [Required]
+    public string Scorecard { get; set; } = "default";
+
+    /// <summary>Scorecards by name: scorer -> weight and veto. With none configured, "default" weighs reward, entailment and style 1 each.</summary>
+    public Dictionary<string, Dictionary<string, ScorerWeight>> Scorecards { get; set; } = new(StringComparer.OrdinalIgnoreCase);
+
+    /// <summary>Registry name of the reward model.</summary>
+    [Required]
+    public string Reward { get; set; } = "reward";
+
+    /// <summary>Registry name of the entailment model.</summary>
+    [Required]
+    public string Entailment { get; set; } = "entailment";
+
+    /// <summary>Threads per scorer model; 0 = every core. Scores do not depend on it.</summary>
+    [Range(0, 256)]
+    public int Threads { get; set; } = 1;
+
+    /// <summary>Most pairs in one run of a scorer model. Scores do not depend on it.</summary>
+    [Range(1, 1024)]
+    public int MaxBatch { get; set; } = 16;
+
+    /// <summary>Most pairs that wait for a scorer model; whoever brings more waits until there is room.</summary>
+    [Range(1, 1_000_000)]
+    public int QueueCapacity { get; set; } = 4096;
+
+    [ValidateObjectMembers]
+    public StyleOptions Style { get; set; } = new();
+}
+
+/// <summary>How one scorer counts in a scorecard.</summary>
+public sealed class ScorerWeight
+{
+    /// <summary>Factor of the score in the total; 0 = reported but not counted.</summary>
+    public double Weight { get; set; } = 1;
+
+    /// <summary>An answer that scores less ranks behind every answer that no scorer vetoes.</summary>
+    public float? VetoBelow { get; set; }
+}
+
+[OptionsValidator]
+internal sealed partial class ScoringOptionsValidator : IValidateOptions<ScoringOptions>;

@@ -1,0 +1,122 @@
+namespace Serving.Scoring;
+
+/// <summary>
+/// Splits text into sentences by rule, for aggregation of sentence-level judgements. Pure. A sentence ends at . ! ? before white space and
+/// something that does not go on in lower case, at a blank line, and at a line break before a list item or after closing punctuation.
+/// </summary>
+internal static class Sentences
+{
+    private const string Closers = "\"')]}»”’";
+
+    /// <summary>Full stops after these do not end a sentence.</summary>
+    private static readonly HashSet<string> Abbreviations = new(StringComparer.OrdinalIgnoreCase)
+    {
+        "e.g", "i.e", "etc", "vs", "cf", "al", "approx", "resp", "incl", "esp", "mr", "mrs", "ms", "dr", "prof", "st", "no", "fig", "inc", "ltd", "co", "corp",
+    };
+
+    /// <summary>The sentences as ranges of <paramref name="text"/>, in order, without the white space around them; empty for blank text.</summary>
+    public static List<Range> Split(string text)
+    {
+        var sentences = new List<Range>();
+        var start = 0;
+        for (var i = 0; i < text.Length; i++)
+        {
+            var end = EndAt(text, start, i);
+            if (end > 0)
+            {
+                Add(sentences, text, start, end);
+                start = end;
+                i = end - 1;
+            }
+        }
+
+        Add(sentences, text, start, text.Length);
+        return sentences;
+    }
+
+    /// <summary>Where the sentence from <paramref name="start"/> ends if it ends at <paramref name="i"/>; otherwise 0.</summary>
+    private static int EndAt(string text, int start, int i)
+    {
+        switch (text[i])
+        {
+            case '。' or '！' or '？':
+                return i + 1;
+            case '.' or '!' or '?' or '…':
+                var end = i + 1;
+                while (end < text.Length && (Closers.Contains(text[end]) || text[end] is '.' or '!' or '?'))
+                {
+                    end++;
+                }
+
+                if (end == text.Length || !char.IsWhiteSpace(text[end]))
+                {
+                    return 0;
+                }
+
+                var next = end;
+                while (next < text.Length && char.IsWhiteSpace(text[next]))
+                {
+                    next++;
+                }
+
+                return next < text.Length && (char.IsLower(text[next]) || (text[i] == '.' && end == i + 1 && IsAbbreviation(text, start, i))) ? 0 : end;
+            case '\n':
+                return BreaksAt(text, start, i) ? i + 1 : 0;
+            default:
+                return 0;
+        }
+    }
+
+    private static bool IsAbbreviation(string text, int start, int stop)
+    {
+        var word = stop;
+        while (word > start && !char.IsWhiteSpace(text[word - 1]) && text[word - 1] is not ('(' or '[' or '"'))
+        {
+            word--;
+        }
+
+        // A single letter is an initial ("J. Smith"), a lone digit a list number ("1. Open").
+        return stop - word == 1 || Abbreviations.Contains(text[word..stop]);
+    }
+
+    /// <summary>Text is often wrapped at a fixed width, so a line break alone ends nothing.</summary>
+    private static bool BreaksAt(string text, int start, int newline)
+    {
+        var next = newline + 1;
+        while (next < text.Length && text[next] is ' ' or '\t' or '\r')
+        {
+            next++;
+        }
+
+        if (next >= text.Length || text[next] is '\n' or '*' or '-' or '•' or '+')
+        {
+            return true;
+        }
+
+        var last = newline - 1;
+        while (last >= start && char.IsWhiteSpace(text[last]))
+        {
+            last--;
+        }
+
+        return last >= start && text[last] is '.' or '!' or '?' or ':' or ';';
+    }
+
+    private static void Add(List<Range> sentences, string text, int start, int end)
+    {
+        while (start < end && char.IsWhiteSpace(text[start]))
+        {
+            start++;
+        }
+
+        while (end > start && char.IsWhiteSpace(text[end - 1]))
+        {
+            end--;
+        }
+
+        if (start < end)
+        {
+            sentences.Add(start..end);
+        }
+    }
+}
