@@ -16,7 +16,7 @@ public static class TinyScorer
 
     public static readonly string[] EntailmentLabels = ["not_entailment", "entailment"];
 
-    private const string Corpus =
+    internal const string Corpus =
         "A package for reading and writing compressed archives from the command line. It converts address books and alias files into the widely-used "
         + "vCard format. Perl module to parse dates. Python 3 bindings for the library. Real-time strategy game of ancient warfare. GNU R package for plots.";
 

@@ -12,3 +12,17 @@ public sealed class OverloadedException(TimeSpan retryAfter) : Exception("The se
 {
     public TimeSpan RetryAfter { get; } = retryAfter;
 }
+
+/// <summary>The policy failed while it ran a request: non-finite logits, an error of the runtime, or the policy was unloaded.</summary>
+public sealed class InferenceFailedException : Exception
+{
+    public InferenceFailedException(string message)
+        : base(message)
+    {
+    }
+
+    public InferenceFailedException(string message, Exception inner)
+        : base(message, inner)
+    {
+    }
+}

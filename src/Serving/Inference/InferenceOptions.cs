@@ -1,4 +1,5 @@
 using System.ComponentModel.DataAnnotations;
+using Microsoft.Extensions.Options;
 
 namespace Serving.Inference;
 
@@ -18,4 +19,11 @@ public sealed class InferenceOptions
     /// <summary>Candidates waiting for a slot before requests are refused.</summary>
     [Range(1, 1_000_000)]
     public int QueueLimit { get; set; } = 4096;
+
+    /// <summary>Longest prompt and answer together, in tokens; 0 = as long as the policy allows. Every slot reserves memory for it.</summary>
+    [Range(0, 1 << 20)]
+    public int ContextLength { get; set; }
 }
+
+[OptionsValidator]
+internal sealed partial class InferenceOptionsValidator : IValidateOptions<InferenceOptions>;

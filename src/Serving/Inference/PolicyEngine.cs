@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace Serving.Inference;
 
 /// <summary>
@@ -6,18 +8,131 @@ namespace Serving.Inference;
 /// </summary>
 public sealed class PolicyEngine : IDisposable
 {
+    private readonly IDecoder _decoder;
+    private readonly AdmissionQueue _queue;
+    private readonly EngineLoop _loop;
+    private readonly Thread _thread;
+    private int _disposed;
+
+    /// <param name="decoder">The model; owned from here on.</param>
+    /// <param name="options">Limits.</param>
+    /// <param name="endTokens">Tokens that end an answer.</param>
+    /// <param name="bytesOf">What a token stands for; empty for special tokens. Called on the engine thread with any id of the vocabulary.</param>
+    public PolicyEngine(IDecoder decoder, InferenceOptions options, IReadOnlyList<int> endTokens, Func<int, ReadOnlyMemory<byte>> bytesOf)
+    {
+        _decoder = decoder;
+        _queue = new AdmissionQueue(options.QueueLimit);
+        _loop = new EngineLoop(decoder, _queue, Math.Min(options.PrefillChunk, decoder.LargestPrefill), [.. endTokens], bytesOf);
+        _thread = new Thread(_loop.Run) { IsBackground = true, Name = "policy engine" };
+        _thread.Start();
+    }
+
+    /// <summary>False once the engine thread has failed: every request is then refused, and the policy must be loaded again.</summary>
+    public bool Healthy => _loop.Healthy;
+
+    /// <summary>Counters of this engine at this moment.</summary>
+    public EngineStatistics Statistics => _loop.Statistics;
+
+    /// <summary>Longest prompt and answer together, in tokens.</summary>
+    public int ContextLength => _decoder.ContextLength;
+
     /// <summary>Samples N candidates from one prefill; returns when all have finished, ordered by index.</summary>
     /// <param name="request">Prompt and sampling.</param>
-    /// <param name="finished">Called on a pool thread as each candidate finishes, so scoring can begin; may be null.</param>
+    /// <param name="finished">
+    /// Called on a pool thread as each candidate finishes, so scoring can begin; may be null. All calls have returned when the task completes;
+    /// an exception fails the request.
+    /// </param>
     /// <param name="cancellationToken">Abandons the whole group.</param>
     /// <exception cref="InvalidRequestException">The prompt is empty, too long or holds an unknown id.</exception>
     /// <exception cref="OverloadedException">The admission queue is full.</exception>
+    /// <exception cref="InferenceFailedException">The model gave no usable logits, or the engine has stopped.</exception>
     public Task<Candidate[]> SampleAsync(SampleRequest request, Action<Candidate>? finished, CancellationToken cancellationToken) =>
-        throw new NotImplementedException();
+        Submit(request, finished, streams: false, cancellationToken).Completion;
 
     /// <summary>Streams one candidate (request.Candidates = 1). Validates at the call, before the first MoveNextAsync.</summary>
-    public IAsyncEnumerable<TokenEvent> StreamAsync(SampleRequest request, CancellationToken cancellationToken) =>
-        throw new NotImplementedException();
+    /// <exception cref="InvalidRequestException">The prompt is empty, too long or holds an unknown id, or more than one candidate is asked for.</exception>
+    /// <exception cref="OverloadedException">The admission queue is full.</exception>
+    public IAsyncEnumerable<TokenEvent> StreamAsync(SampleRequest request, CancellationToken cancellationToken)
+    {
+        if (request.Candidates != 1)
+        {
+            throw new InvalidRequestException($"A stream has one candidate, not {request.Candidates}.", "n");
+        }
 
-    public void Dispose() => throw new NotImplementedException();
+        // The reader owns the source: whoever stops reading ends the sampling.
+        var abandon = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        return ReadAsync(Submit(request, null, streams: true, abandon.Token), abandon, cancellationToken);
+    }
+
+    /// <summary>log p of each token of <paramref name="continuation"/> under the model (raw logits, temperature 1), given all before it.</summary>
+    /// <exception cref="InvalidRequestException">Either part is empty, holds an unknown id, or both together exceed the context.</exception>
+    /// <exception cref="OverloadedException">The admission queue is full.</exception>
+    public Task<float[]> ScoreTokensAsync(int[] prompt, int[] continuation, CancellationToken cancellationToken)
+    {
+        RequestRules.CheckContinuation(prompt, continuation, _decoder);
+        var score = new ContinuationScore(prompt, continuation);
+        Enqueue(score, cancellationToken);
+        return score.Completion;
+    }
+
+    /// <summary>Fails what is in flight, ends the thread and releases the model. Returns when that is done.</summary>
+    public void Dispose()
+    {
+        if (Interlocked.Exchange(ref _disposed, 1) != 0)
+        {
+            return;
+        }
+
+        _queue.Close(new InferenceFailedException("The policy was unloaded; send the request again."));
+        _thread.Join();
+        _loop.Dispose();
+        _decoder.Dispose();
+    }
+
+    private static async IAsyncEnumerable<TokenEvent> ReadAsync(
+        CandidateGroup group, CancellationTokenSource abandon, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        using (abandon)
+        {
+            try
+            {
+                await foreach (var step in group.Events.ReadAllAsync(cancellationToken))
+                {
+                    yield return step;
+                }
+            }
+            finally
+            {
+                await abandon.CancelAsync();
+            }
+        }
+    }
+
+    private CandidateGroup Submit(SampleRequest request, Action<Candidate>? finished, bool streams, CancellationToken cancellationToken)
+    {
+        RequestRules.Check(request, _decoder);
+        var limit = Math.Min(request.Sampling.MaxTokens, _decoder.ContextLength - request.Prompt.Length);
+        var group = new CandidateGroup(request, limit, finished, streams);
+        Enqueue(group, cancellationToken);
+        return group;
+    }
+
+    private void Enqueue(EngineRequest request, CancellationToken cancellationToken)
+    {
+        request.Watch(_queue, cancellationToken);
+        if (request.Closed)
+        {
+            return;      // cancelled before it began
+        }
+
+        try
+        {
+            _queue.Add(request);
+        }
+        catch (Exception e)
+        {
+            request.Fail(e);     // lets go of the token; the caller never sees the request
+            throw;
+        }
+    }
 }

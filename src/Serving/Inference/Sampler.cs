@@ -1,0 +1,137 @@
+using System.Numerics.Tensors;
+using Serving.Onnx;
+
+namespace Serving.Inference;
+
+/// <summary>
+/// Draws tokens from rows of logits by temperature, then top-k, then top-p (the order of Hugging Face's warpers). A draw is a pure function of the
+/// row, the parameters and the uniform number. Not thread-safe: it owns scratch memory.
+/// </summary>
+internal sealed class Sampler(int vocabularySize) : IDisposable
+{
+    /// <summary>Below this a temperature means greedy: its inverse would overflow.</summary>
+    public const float SmallestTemperature = 1e-5f;
+
+    private const int BlockSize = 64;
+
+    // Sums are taken here, never over the logits themselves: the order in which TensorPrimitives adds depends on how its input is aligned, and a
+    // row's bits must not depend on which row of the batch it is.
+    private readonly TensorBuffer<float> _weights = new(vocabularySize);
+    private readonly double[] _blocks = new double[(vocabularySize + BlockSize - 1) / BlockSize];
+    private readonly TokenFilter _filter = new(vocabularySize);
+
+    /// <summary>Draws one token; null when the logits are not finite numbers (a mask of minus infinity is allowed).</summary>
+    /// <param name="logits">[V].</param>
+    /// <param name="parameters">How to draw.</param>
+    /// <param name="uniform">In [0, 1).</param>
+    public SampledToken? Draw(ReadOnlySpan<float> logits, SamplingParameters parameters, double uniform)
+    {
+        var top = TensorPrimitives.Max(logits);      // NaN when any is
+        if (!float.IsFinite(top))
+        {
+            return null;
+        }
+
+        var modelTotal = Weigh(logits, top, 1f);
+        if (parameters.Temperature < SmallestTemperature)
+        {
+            return new SampledToken(TensorPrimitives.IndexOfMax(logits), (float)-Math.Log(modelTotal), 0f);
+        }
+
+        var total = parameters.Temperature == 1f ? modelTotal : Weigh(logits, top, parameters.Temperature);
+        if ((parameters.TopK > 0 && parameters.TopK < vocabularySize) || parameters.TopP < 1f)
+        {
+            _filter.Apply(_weights.First(vocabularySize), total, parameters.TopK, parameters.TopP);
+            total = Total();
+        }
+
+        var token = Pick(uniform * total);
+        var distance = (double)logits[token] - top;
+        return new SampledToken(token, (float)(distance - Math.Log(modelTotal)), (float)((distance / parameters.Temperature) - Math.Log(total)));
+    }
+
+    /// <summary>log p of each of <paramref name="tokens"/> under its row of logits [tokens, V]; false when a row is not finite.</summary>
+    public bool TryLogProbs(ReadOnlySpan<float> logits, ReadOnlySpan<int> tokens, Span<float> logProbs)
+    {
+        for (var i = 0; i < tokens.Length; i++)
+        {
+            var row = logits.Slice(i * vocabularySize, vocabularySize);
+            var top = TensorPrimitives.Max(row);
+            if (!float.IsFinite(top))
+            {
+                return false;
+            }
+
+            logProbs[i] = (float)((double)row[tokens[i]] - top - Math.Log(Weigh(row, top, 1f)));
+        }
+
+        return true;
+    }
+
+    public void Dispose() => _weights.Dispose();
+
+    /// <summary>Fills the weights with exp((logit - top) / temperature) and returns their sum.</summary>
+    private double Weigh(ReadOnlySpan<float> logits, float top, float temperature)
+    {
+        var weights = _weights.First(vocabularySize);
+        TensorPrimitives.Subtract(logits, top, weights);
+        if (temperature != 1f)
+        {
+            TensorPrimitives.Divide(weights, temperature, weights);
+        }
+
+        TensorPrimitives.Exp(weights, weights);
+        return Total();
+    }
+
+    /// <summary>Sums the weights block by block, fp32 within a block and double across.</summary>
+    private double Total()
+    {
+        var weights = _weights.First(vocabularySize);
+        var total = 0.0;
+        for (var i = 0; i < _blocks.Length; i++)
+        {
+            var start = i * BlockSize;
+            _blocks[i] = TensorPrimitives.Sum<float>(weights.Slice(start, Math.Min(BlockSize, vocabularySize - start)));
+            total += _blocks[i];
+        }
+
+        return total;
+    }
+
+    /// <summary>The token at which the running sum of the weights passes <paramref name="target"/>: blocks first, then within one.</summary>
+    private int Pick(double target)
+    {
+        var block = 0;
+        var sum = 0.0;
+        var last = 0;
+        for (; block < _blocks.Length && sum + _blocks[block] <= target; block++)
+        {
+            sum += _blocks[block];
+            last = _blocks[block] > 0 ? block : last;
+        }
+
+        // Rounding can carry the target past the end, of all blocks or of the one; then the last token with any weight is meant.
+        if (block == _blocks.Length)
+        {
+            (block, target) = (last, double.PositiveInfinity);
+        }
+
+        var weights = _weights.First(vocabularySize);
+        var token = -1;
+        for (var i = block * BlockSize; i < Math.Min(vocabularySize, (block + 1) * BlockSize); i++)
+        {
+            if (weights[i] > 0)
+            {
+                token = i;
+                sum += weights[i];
+                if (sum > target)
+                {
+                    break;
+                }
+            }
+        }
+
+        return token;
+    }
+}

@@ -1,0 +1,73 @@
+namespace Serving.Inference;
+
+/// <summary>One candidate while it is being sampled. Engine thread only.</summary>
+internal sealed class Sequence
+{
+    private const int ExpectedTokens = 256;
+
+    private readonly int _limit;
+    private readonly List<int> _tokens;
+    private readonly List<float> _logProbs;
+    private readonly List<float> _sampledLogProbs;
+    private readonly AnswerText _text;
+
+    /// <param name="group">What it belongs to.</param>
+    /// <param name="index">Its number within the group.</param>
+    /// <param name="limit">Most tokens, at least 1.</param>
+    public Sequence(CandidateGroup group, int index, int limit)
+    {
+        Group = group;
+        Index = index;
+        _limit = limit;
+        var expected = Math.Min(limit, ExpectedTokens);
+        _tokens = new List<int>(expected);
+        _logProbs = new List<float>(expected);
+        _sampledLogProbs = new List<float>(expected);
+        _text = new AnswerText(group.Request.Sampling.Stop);
+    }
+
+    public CandidateGroup Group { get; }
+
+    public int Index { get; }
+
+    /// <summary>Tokens sampled so far; the last of them has not been run yet.</summary>
+    public int Count => _tokens.Count;
+
+    /// <summary>Tokens whose keys and values are in the cache before the next step.</summary>
+    public int Length => Group.Request.Prompt.Length + Count - 1;
+
+    public int LastToken => _tokens[^1];
+
+    /// <summary>The next draw of this candidate: the same wherever and with whomever it runs.</summary>
+    public double NextUniform => CounterRandom.Uniform(Group.Request.Sampling.Seed, Group.Request.FirstCandidate + Index, Count);
+
+    public FinishReason? Finished { get; private set; }
+
+    /// <summary>Adds a sampled token and decides whether the answer ends with it.</summary>
+    public void Append(in SampledToken sampled, ReadOnlySpan<byte> bytes, bool ends)
+    {
+        _tokens.Add(sampled.Token);
+        _logProbs.Add(sampled.LogProb);
+        _sampledLogProbs.Add(sampled.SampledLogProb);
+        if (_text.Append(bytes))
+        {
+            Finished = FinishReason.Stop;
+        }
+        else if (ends || Count == _limit)
+        {
+            Finished = ends ? FinishReason.Stop : FinishReason.Length;
+            _text.Finish();
+        }
+    }
+
+    /// <summary>Text for a stream that has become certain since the last call.</summary>
+    public string TakeText() => _text.Take(Finished is not null);
+
+    public Candidate ToCandidate() => new(
+        Index,
+        [.. _tokens],
+        [.. _logProbs],
+        [.. _sampledLogProbs],
+        _text.ToString(),
+        Finished ?? throw new InvalidOperationException("The candidate is still being sampled."));
+}

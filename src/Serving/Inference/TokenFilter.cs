@@ -1,0 +1,162 @@
+using System.Numerics.Tensors;
+
+namespace Serving.Inference;
+
+/// <summary>
+/// Keeps the top-k, then the top-p tokens of a row of weights and sets the others to 0, by partial selection: sorting a vocabulary costs more than
+/// the model. Tokens rank by weight, equal ones by the smaller id. Not thread-safe: it owns scratch memory.
+/// </summary>
+internal sealed class TokenFilter(int vocabularySize)
+{
+    private const int BlockSize = 64;
+
+    private readonly float[] _highest = new float[(vocabularySize + BlockSize - 1) / BlockSize];
+    private readonly float[] _ranked = new float[(vocabularySize + BlockSize - 1) / BlockSize];
+    private readonly int[] _ids = new int[vocabularySize];
+    private readonly float[] _values = new float[vocabularySize];
+
+    /// <param name="weights">Unnormalised probabilities [V], the largest 1; changed in place.</param>
+    /// <param name="total">Their sum.</param>
+    /// <param name="topK">0 = all.</param>
+    /// <param name="topP">1 = all.</param>
+    public void Apply(Span<float> weights, double total, int topK, float topP)
+    {
+        for (var i = 0; i < _highest.Length; i++)
+        {
+            var start = i * BlockSize;
+            _highest[i] = TensorPrimitives.Max<float>(weights.Slice(start, Math.Min(BlockSize, weights.Length - start)));
+        }
+
+        int kept;
+        if (topK > 0 && topK < vocabularySize)
+        {
+            var count = Gather(weights, LeastOfTop(topK));
+            kept = count <= topK ? count : Select(count, topK, byWeight: false);
+            total = 0;
+            for (var i = 0; i < kept; i++)
+            {
+                total += _values[i];
+            }
+        }
+        else
+        {
+            // Tokens below this level sum to less than 1 - p together, so the nucleus lies above it.
+            kept = Gather(weights, (float)((1 - (double)topP) * total / vocabularySize));
+        }
+
+        if (topP < 1f)
+        {
+            kept = Select(kept, topP * total, byWeight: true);
+        }
+
+        weights.Clear();
+        for (var i = 0; i < kept; i++)
+        {
+            weights[_ids[i]] = _values[i];
+        }
+    }
+
+    /// <summary>A weight that at least k tokens reach: the k-th of the block maxima, when there are blocks enough for it to tell anything.</summary>
+    private float LeastOfTop(int k)
+    {
+        if (2 * k > _highest.Length)
+        {
+            return 0;
+        }
+
+        _highest.CopyTo(_ranked, 0);
+        Array.Sort(_ranked);
+        return _ranked[^k];
+    }
+
+    /// <summary>Collects the tokens of at least this weight, leaving out those without any. Returns how many.</summary>
+    private int Gather(ReadOnlySpan<float> weights, float level)
+    {
+        var count = 0;
+        for (var block = 0; block < _highest.Length; block++)
+        {
+            if (_highest[block] < level)
+            {
+                continue;
+            }
+
+            for (var i = block * BlockSize; i < Math.Min(weights.Length, (block + 1) * BlockSize); i++)
+            {
+                if (weights[i] >= level && weights[i] > 0)
+                {
+                    _ids[count] = i;
+                    _values[count++] = weights[i];
+                }
+            }
+        }
+
+        return count;
+    }
+
+    /// <summary>
+    /// Moves the smallest set of best-ranked tokens that reaches <paramref name="target"/> (in number or in weight) to the front of the collected
+    /// ones and returns its size: quickselect, which looks only into the side where the border lies.
+    /// </summary>
+    private int Select(int count, double target, bool byWeight)
+    {
+        var (low, high, before) = (0, count, 0.0);
+        while (low < high)
+        {
+            var (pivot, sum) = Partition(low, high, byWeight);
+            var own = byWeight ? _values[pivot] : 1.0;
+            if (before + sum >= target)
+            {
+                high = pivot;
+            }
+            else if (before + sum + own >= target)
+            {
+                return pivot + 1;
+            }
+            else
+            {
+                before += sum + own;
+                low = pivot + 1;
+            }
+        }
+
+        return Math.Max(1, high);
+    }
+
+    /// <summary>Puts the tokens that rank before a pivot in front of it. Returns where the pivot is and the sum of those in front.</summary>
+    private (int Pivot, double Sum) Partition(int low, int high, bool byWeight)
+    {
+        var last = high - 1;
+        Swap(MedianOf(low, (low + last) / 2, last), last);
+        var border = low;
+        var sum = 0.0;
+        for (var i = low; i < last; i++)
+        {
+            if (Before(i, last))
+            {
+                sum += byWeight ? _values[i] : 1.0;
+                Swap(i, border++);
+            }
+        }
+
+        Swap(border, last);
+        return (border, sum);
+    }
+
+    private int MedianOf(int a, int b, int c)
+    {
+        if (Before(b, a))
+        {
+            (a, b) = (b, a);
+        }
+
+        return Before(c, a) ? a : Before(c, b) ? c : b;
+    }
+
+    private bool Before(int a, int b) => _values[a] > _values[b] || (_values[a] == _values[b] && _ids[a] < _ids[b]);
+
+    private void Swap(int a, int b)
+    {
+        (_ids[a], _ids[b]) = (_ids[b], _ids[a]);
+        (_values[a], _values[b]) = (_values[b], _values[a]);
+    }
+}
