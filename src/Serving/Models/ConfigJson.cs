@@ -57,8 +57,10 @@ internal sealed class ConfigJson
         }
     }
 
+    public bool Has(string field) => _root[field] is not null;
+
     public int Size(string field) =>
-        _root[field] is null ? throw Error($"{field} is missing") : SizeOr(field, 0);
+        !Has(field) ? throw Error($"{field} is missing") : SizeOr(field, 0);
 
     public int SizeOr(string field, int fallback)
     {
@@ -94,20 +96,13 @@ internal sealed class ConfigJson
         return _root[field] is JsonValue value && value.TryGetValue<bool>(out var flag) ? flag : throw Error($"{field} must be true or false");
     }
 
-    /// <summary>A token id or a list of them; empty when absent or null.</summary>
-    public IReadOnlyList<int> Ids(string field)
+    /// <summary>A token id or a list of them; empty when absent or null. Each below the vocabulary's size: a larger one would index past the embedding.</summary>
+    public IReadOnlyList<int> Ids(string field, int vocabulary)
     {
-        switch (_root[field])
-        {
-            case null:
-                return [];
-            case JsonValue one when one.TryGetValue<int>(out var id):
-                return [id];
-            case JsonArray many when many.All(node => node is JsonValue value && value.TryGetValue<int>(out _)):
-                return [.. many.Select(node => node!.GetValue<int>())];
-            default:
-                throw Error($"{field} must be a token id or a list of token ids");
-        }
+        var ids = Ids(field);
+        return ids.All(id => id >= 0 && id < vocabulary)
+            ? ids
+            : throw Error($"{field} ({string.Join(", ", ids)}) is not within the vocabulary of {vocabulary} tokens");
     }
 
     public IReadOnlyList<string> Labels(string field)
@@ -126,6 +121,22 @@ internal sealed class ConfigJson
         }
 
         return labels;
+    }
+
+    /// <summary>A token id or a list of them; empty when absent or null.</summary>
+    private IReadOnlyList<int> Ids(string field)
+    {
+        switch (_root[field])
+        {
+            case null:
+                return [];
+            case JsonValue one when one.TryGetValue<int>(out var id):
+                return [id];
+            case JsonArray many when many.All(node => node is JsonValue value && value.TryGetValue<int>(out _)):
+                return [.. many.Select(node => node!.GetValue<int>())];
+            default:
+                throw Error($"{field} must be a token id or a list of token ids");
+        }
     }
 
     private string? Text(string field) => _root[field] is JsonValue value && value.TryGetValue<string>(out var text) ? text : null;

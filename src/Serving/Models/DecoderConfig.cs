@@ -65,21 +65,28 @@ public sealed record DecoderConfig
         json.RequireFalse("mlp_bias");
         var heads = json.Size("num_attention_heads");
         var hidden = json.Size("hidden_size");
+        var vocabulary = json.Size("vocab_size");
+        var head = json.SizeOr("head_dim", hidden / heads);
+        if (!json.Has("head_dim") && hidden % heads != 0)
+        {
+            throw json.Error($"hidden_size ({hidden}) is not a multiple of num_attention_heads ({heads}), and there is no head_dim");
+        }
+
         var config = new DecoderConfig
         {
-            VocabularySize = json.Size("vocab_size"),
+            VocabularySize = vocabulary,
             HiddenSize = hidden,
             Layers = json.Size("num_hidden_layers"),
             Heads = heads,
             KeyValueHeads = json.SizeOr("num_key_value_heads", heads),
-            HeadDimension = json.SizeOr("head_dim", hidden / heads),
+            HeadDimension = head,
             IntermediateSize = json.Size("intermediate_size"),
             MaxPositions = json.Size("max_position_embeddings"),
-            RopeTheta = json.NumberOr("rope_theta", 10_000),
+            RopeTheta = Theta(json),
             NormEpsilon = json.NumberOr("rms_norm_eps", 1e-6),
             TieEmbeddings = json.FlagOr("tie_word_embeddings", false),
-            BosTokenId = json.Ids("bos_token_id") is [var bos, ..] ? bos : null,
-            EosTokenIds = json.Ids("eos_token_id"),
+            BosTokenId = json.Ids("bos_token_id", vocabulary) is [var bos, ..] ? bos : null,
+            EosTokenIds = json.Ids("eos_token_id", vocabulary),
         };
         if (config.Heads % config.KeyValueHeads != 0)
         {
@@ -120,5 +127,18 @@ public sealed record DecoderConfig
             ["eos_token_id"] = new JsonArray([.. EosTokenIds.Select(id => (JsonNode)id)]),
         };
         File.WriteAllText(Path.Combine(folder, ModelFiles.Config), json.ToJsonString(JsonFile.Indented) + "\n");
+    }
+
+    /// <summary>transformers 5 moved rope_theta into rope_parameters; its rope_type must be the plain one.</summary>
+    private static double Theta(ConfigJson json)
+    {
+        var parameters = json.Section("rope_parameters");
+        if (parameters is null)
+        {
+            return json.NumberOr("rope_theta", 10_000);
+        }
+
+        parameters.Require("rope_type", "default");
+        return parameters.NumberOr("rope_theta", 10_000);
     }
 }

@@ -44,9 +44,10 @@ public sealed record EncoderConfig
         var json = ConfigJson.Open(folder);
         json.Require("model_type", "bert");
         json.Require("hidden_act", "gelu");
+        var vocabulary = json.Size("vocab_size");
         var config = new EncoderConfig
         {
-            VocabularySize = json.Size("vocab_size"),
+            VocabularySize = vocabulary,
             HiddenSize = json.Size("hidden_size"),
             Layers = json.Size("num_hidden_layers"),
             Heads = json.Size("num_attention_heads"),
@@ -56,11 +57,16 @@ public sealed record EncoderConfig
             NormEpsilon = json.NumberOr("layer_norm_eps", 1e-12),
             Labels = json.Labels("id2label"),
             MarksOverlap = json.FlagOr("marks_overlap", false),
-            PadTokenId = json.Ids("pad_token_id") is [var pad, ..] ? pad : 0,
+            PadTokenId = json.Ids("pad_token_id", vocabulary) is [var pad, ..] ? pad : 0,
         };
         if (config.HiddenSize % config.Heads != 0)
         {
             throw json.Error($"hidden_size ({config.HiddenSize}) is not a multiple of num_attention_heads ({config.Heads})");
+        }
+
+        if (config.TypeVocabularySize < 2)
+        {
+            throw json.Error("type_vocab_size must be at least 2: a pair has two segments");
         }
 
         if (config.MarksOverlap && config.TypeVocabularySize != 4)

@@ -6,8 +6,8 @@ using System.Text.Json;
 namespace Serving.Models;
 
 /// <summary>
-/// A memory-mapped safetensors file, checked completely when opened: header size, dtypes, shapes against byte ranges, bounds, overlaps.
-/// Reading is thread-safe. The mapping lives until disposed.
+/// A memory-mapped safetensors file, checked completely when opened: header size, dtypes, shapes against byte ranges, bounds, overlaps, gaps.
+/// Reading is thread-safe; the mapping lives until disposed, and nothing may be read after that. The format: docs/formats.md.
 /// </summary>
 public sealed unsafe class SafetensorsFile : IDisposable
 {
@@ -40,33 +40,13 @@ public sealed unsafe class SafetensorsFile : IDisposable
             throw new SafetensorsException($"{path}: no such file.");
         }
 
-        var length = new FileInfo(path).Length;
-        if (length < LengthPrefix + 2)
-        {
-            throw new SafetensorsException($"{path}: {length} bytes are too few for a safetensors header.");
-        }
-
-        var map = MemoryMappedFile.CreateFromFile(path, FileMode.Open, null, 0, MemoryMappedFileAccess.Read);
-        MemoryMappedViewAccessor? view = null;
         try
         {
-            view = map.CreateViewAccessor(0, 0, MemoryMappedFileAccess.Read);
-            var headerLength = view.ReadUInt64(0);
-            if (headerLength > LargestHeader || LengthPrefix + (long)headerLength > length)
-            {
-                throw new SafetensorsException($"{path}: the header claims {headerLength} bytes of a file of {length}: it is truncated or not safetensors.");
-            }
-
-            var header = new byte[headerLength];
-            view.ReadArray(LengthPrefix, header, 0, header.Length);
-            var tensors = ReadHeader(path, header, LengthPrefix + (long)headerLength, length);
-            return new SafetensorsFile(path, map, view, tensors);
+            return Map(path);
         }
-        catch
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            view?.Dispose();
-            map.Dispose();
-            throw;
+            throw new SafetensorsException($"{path}: cannot be read ({e.Message}).");
         }
     }
 
@@ -89,7 +69,14 @@ public sealed unsafe class SafetensorsFile : IDisposable
     }
 
     /// <summary>The raw little-endian bytes of a tensor, valid until this file is disposed.</summary>
-    public ReadOnlySpan<byte> Bytes(TensorEntry entry) => new(_start + entry.Offset, checked((int)entry.Length));
+    /// <exception cref="SafetensorsException">The tensor is larger than one span can be.</exception>
+    public ReadOnlySpan<byte> Bytes(TensorEntry entry)
+    {
+        ObjectDisposedException.ThrowIf(_view.SafeMemoryMappedViewHandle.IsClosed, this);
+        return entry.Length <= int.MaxValue
+            ? new ReadOnlySpan<byte>(_start + entry.Offset, (int)entry.Length)
+            : throw new SafetensorsException($"{Path}: tensor \"{entry.Name}\" has {entry.Length} bytes; more than {int.MaxValue} in one tensor is not supported.");
+    }
 
     /// <summary>The values of a tensor as fp32, row-major.</summary>
     public float[] ReadFloats(string name)
@@ -121,9 +108,46 @@ public sealed unsafe class SafetensorsFile : IDisposable
 
     public void Dispose()
     {
+        if (_view.SafeMemoryMappedViewHandle.IsClosed)
+        {
+            return;
+        }
+
         _view.SafeMemoryMappedViewHandle.ReleasePointer();
         _view.Dispose();
         _map.Dispose();
+    }
+
+    private static SafetensorsFile Map(string path)
+    {
+        var length = new FileInfo(path).Length;
+        if (length < LengthPrefix + 2)
+        {
+            throw new SafetensorsException($"{path}: {length} bytes are too few for a safetensors header.");
+        }
+
+        var map = MemoryMappedFile.CreateFromFile(path, FileMode.Open, null, 0, MemoryMappedFileAccess.Read);
+        MemoryMappedViewAccessor? view = null;
+        try
+        {
+            view = map.CreateViewAccessor(0, 0, MemoryMappedFileAccess.Read);
+            var headerLength = view.ReadUInt64(0);
+            if (headerLength > LargestHeader || LengthPrefix + (long)headerLength > length)
+            {
+                throw new SafetensorsException($"{path}: the header claims {headerLength} bytes of a file of {length}: it is truncated or not safetensors.");
+            }
+
+            var header = new byte[headerLength];
+            view.ReadArray(LengthPrefix, header, 0, header.Length);
+            var tensors = ReadHeader(path, header, LengthPrefix + (long)headerLength, length);
+            return new SafetensorsFile(path, map, view, tensors);
+        }
+        catch
+        {
+            view?.Dispose();
+            map.Dispose();
+            throw;
+        }
     }
 
     private static Dictionary<string, TensorEntry> ReadHeader(string path, byte[] header, long dataStart, long fileLength)
@@ -145,55 +169,101 @@ public sealed unsafe class SafetensorsFile : IDisposable
                 }
             }
         }
-        catch (Exception e) when (e is JsonException or InvalidOperationException or FormatException or KeyNotFoundException or OverflowException)
+        catch (Exception e) when (e is JsonException or InvalidOperationException)
         {
             throw new SafetensorsException($"{path}: the header is damaged ({e.Message}).");
         }
 
-        TensorEntry? previous = null;
-        foreach (var entry in tensors.Values.OrderBy(entry => entry.Offset).ThenBy(entry => entry.Length))
+        RefuseOverlapsAndGaps(path, tensors.Values, dataStart, fileLength);
+        return tensors;
+    }
+
+    /// <summary>The format asks that the ranges cover the data exactly, so that no bytes can hide in a file that passes.</summary>
+    private static void RefuseOverlapsAndGaps(string path, IEnumerable<TensorEntry> tensors, long dataStart, long fileLength)
+    {
+        var covered = dataStart;
+        var previous = "";
+        foreach (var entry in tensors.OrderBy(entry => entry.Offset).ThenBy(entry => entry.Length))
         {
-            if (previous is not null && previous.Offset + previous.Length > entry.Offset)
+            if (entry.Offset < covered)
             {
-                throw new SafetensorsException($"{path}: tensors \"{previous.Name}\" and \"{entry.Name}\" overlap.");
+                throw new SafetensorsException($"{path}: tensors \"{previous}\" and \"{entry.Name}\" overlap.");
             }
 
-            previous = entry;
+            if (entry.Offset > covered)
+            {
+                throw new SafetensorsException($"{path}: {entry.Offset - covered} bytes before tensor \"{entry.Name}\" belong to no tensor.");
+            }
+
+            covered = entry.Offset + entry.Length;
+            previous = entry.Name;
         }
 
-        return tensors;
+        if (covered != fileLength)
+        {
+            throw new SafetensorsException($"{path}: the last {fileLength - covered} bytes belong to no tensor.");
+        }
     }
 
     private static TensorEntry ReadEntry(string path, JsonProperty property, long dataStart, long fileLength)
     {
-        var dtype = property.Value.GetProperty("dtype").GetString() ?? "";
+        SafetensorsException Error(string what) => new($"{path}: tensor \"{property.Name}\" {what}.");
+
+        if (property.Value.ValueKind != JsonValueKind.Object)
+        {
+            throw Error("is not described by an object");
+        }
+
+        var dtype = property.Value.TryGetProperty("dtype", out var type) && type.ValueKind == JsonValueKind.String ? type.GetString()! : "missing";
         var width = dtype switch
         {
             "F32" => 4,
             "F16" or "BF16" => 2,
-            _ => throw new SafetensorsException($"{path}: tensor \"{property.Name}\" has dtype {dtype}; supported are F32, F16 and BF16."),
+            _ => throw Error($"has dtype {dtype}; supported are F32, F16 and BF16"),
         };
-        var shape = property.Value.GetProperty("shape").EnumerateArray().Select(dimension => dimension.GetInt64()).ToArray();
-        var range = property.Value.GetProperty("data_offsets");
-        var (begin, end) = (range[0].GetInt64(), range[1].GetInt64());
+        var shape = Numbers(property.Value, "shape") ?? throw Error("has no shape: a list of whole numbers");
         if (shape.Any(dimension => dimension < 0))
         {
-            throw new SafetensorsException($"{path}: tensor \"{property.Name}\" has a negative dimension.");
+            throw Error($"has a negative dimension in its shape [{string.Join(", ", shape)}]");
         }
 
-        if (begin < 0 || end < begin || dataStart + end > fileLength)
+        if (Numbers(property.Value, "data_offsets") is not [var begin, var end])
         {
-            throw new SafetensorsException(
-                $"{path}: tensor \"{property.Name}\" lies at bytes {begin} to {end} of the data, but the file holds {fileLength - dataStart}: it is truncated.");
+            throw Error("has no data_offsets: two whole numbers");
         }
 
-        var entry = new TensorEntry(property.Name, dtype, shape, dataStart + begin, end - begin);
-        if (checked(entry.Count * width) != entry.Length)
+        if (begin < 0 || end < begin)
         {
-            throw new SafetensorsException(
-                $"{path}: tensor \"{property.Name}\" of shape [{string.Join(", ", shape)}] needs {entry.Count * width} bytes, but its range holds {entry.Length}.");
+            throw Error($"has data_offsets {begin} to {end}, which is no range");
         }
 
-        return entry;
+        if (end > fileLength - dataStart)
+        {
+            throw Error($"lies at bytes {begin} to {end} of the data, but the file holds {fileLength - dataStart}: it is truncated");
+        }
+
+        var needed = shape.Aggregate((Int128)width, (product, dimension) => product > end ? product : product * dimension);
+        return needed == end - begin || (shape.Contains(0) && begin == end)
+            ? new TensorEntry(property.Name, dtype, shape, dataStart + begin, end - begin)
+            : throw Error($"has shape [{string.Join(", ", shape)}] of {dtype}, which is not the {end - begin} bytes of its range");
+    }
+
+    private static long[]? Numbers(JsonElement owner, string field)
+    {
+        if (!owner.TryGetProperty(field, out var list) || list.ValueKind != JsonValueKind.Array)
+        {
+            return null;
+        }
+
+        var numbers = new long[list.GetArrayLength()];
+        for (var i = 0; i < numbers.Length; i++)
+        {
+            if (list[i].ValueKind != JsonValueKind.Number || !list[i].TryGetInt64(out numbers[i]))
+            {
+                return null;
+            }
+        }
+
+        return numbers;
     }
 }

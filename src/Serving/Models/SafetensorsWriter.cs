@@ -15,21 +15,49 @@ public static class SafetensorsWriter
 {
     private const int HeaderAlignment = 4096;
 
-    /// <summary>Writes and fsyncs <paramref name="path"/>.</summary>
+    private const string Metadata = "__metadata__";
+
+    /// <summary>Writes <paramref name="path"/> under a temporary name, fsyncs it and renames it: an older file that is mapped somewhere is never touched.</summary>
+    /// <exception cref="ArgumentException">A shape does not fit its values, or a name is used twice.</exception>
     public static void Write(string path, IReadOnlyList<NamedTensor> tensors)
     {
+        ArgumentNullException.ThrowIfNull(tensors);
+        RefuseBroken(tensors);
         var header = Header(tensors);
-        using var file = new FileStream(path, FileMode.Create, FileAccess.Write, FileShare.None, 1 << 20);
-        Span<byte> length = stackalloc byte[8];
-        BinaryPrimitives.WriteUInt64LittleEndian(length, (ulong)header.Length);
-        file.Write(length);
-        file.Write(header);
-        foreach (var tensor in tensors)
+        var unfinished = path + ".tmp";
+        using (var file = new FileStream(unfinished, FileMode.Create, FileAccess.Write, FileShare.None, 1 << 20))
         {
-            file.Write(MemoryMarshal.AsBytes(tensor.Values.Span));
+            Span<byte> length = stackalloc byte[8];
+            BinaryPrimitives.WriteUInt64LittleEndian(length, (ulong)header.Length);
+            file.Write(length);
+            file.Write(header);
+            foreach (var tensor in tensors)
+            {
+                file.Write(MemoryMarshal.AsBytes(tensor.Values.Span));
+            }
+
+            file.Flush(flushToDisk: true);
         }
 
-        file.Flush(flushToDisk: true);
+        File.Move(unfinished, path, overwrite: true);
+    }
+
+    private static void RefuseBroken(IReadOnlyList<NamedTensor> tensors)
+    {
+        var names = new HashSet<string>(StringComparer.Ordinal) { Metadata };
+        foreach (var tensor in tensors)
+        {
+            if (!names.Add(tensor.Name))
+            {
+                throw new ArgumentException($"Tensor \"{tensor.Name}\" is given twice, or has a name that the format reserves.", nameof(tensors));
+            }
+
+            if (tensor.Shape.Any(dimension => dimension < 0) || tensor.Shape.Aggregate((Int128)1, (product, dimension) => product * dimension) != tensor.Values.Length)
+            {
+                throw new ArgumentException(
+                    $"Tensor \"{tensor.Name}\" of shape [{string.Join(", ", tensor.Shape)}] is given {tensor.Values.Length} values.", nameof(tensors));
+            }
+        }
     }
 
     private static byte[] Header(IReadOnlyList<NamedTensor> tensors)
@@ -38,7 +66,7 @@ public static class SafetensorsWriter
         using (var json = new Utf8JsonWriter(buffer))
         {
             json.WriteStartObject();
-            json.WriteStartObject("__metadata__");
+            json.WriteStartObject(Metadata);
             json.WriteString("format", "pt");
             json.WriteEndObject();
             var offset = 0L;

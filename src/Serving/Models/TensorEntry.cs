@@ -9,5 +9,5 @@ namespace Serving.Models;
 public sealed record TensorEntry(string Name, string DType, IReadOnlyList<long> Shape, long Offset, long Length)
 {
     /// <summary>Number of values.</summary>
-    public long Count => Shape.Aggregate(1L, (product, dimension) => checked(product * dimension));
+    public long Count => Shape.Contains(0) ? 0 : Shape.Aggregate(1L, (product, dimension) => checked(product * dimension));
 }

@@ -1,0 +1,199 @@
+using System.Buffers.Binary;
+using System.Text;
+using Serving.Models;
+using Serving.Testing;
+using Xunit;
+
+namespace Serving.Tests.Models;
+
+public sealed class SafetensorsFileTests : IDisposable
+{
+    private readonly TemporaryFolder _folder = new();
+
+    private string Target => _folder.File("model.safetensors");
+
+    public void Dispose() => _folder.Dispose();
+
+    [Fact]
+    public void What_is_written_is_read_back_bit_for_bit()
+    {
+        float[] values = [1.5f, float.NaN, -0f, float.NegativeInfinity, float.Epsilon, 3];
+        SafetensorsWriter.Write(Target, [new("a.weight", [2, 3], values), new("b", [], new float[] { 7 }), new("none", [0, 4], Array.Empty<float>())]);
+
+        using var file = SafetensorsFile.Open(Target);
+
+        Assert.Equal(["a.weight", "b", "none"], file.Tensors.Keys.Order());
+        Assert.Equal(values.Select(BitConverter.SingleToUInt32Bits), file.ReadFloats("a.weight").Select(BitConverter.SingleToUInt32Bits));
+        Assert.Equal([7f], file.ReadFloats("b"));
+        Assert.Empty(file.ReadFloats("none"));
+        Assert.Equal(24, file.Bytes(file.Find("a.weight", 2, 3)).Length);
+    }
+
+    [Fact]
+    public void Tensors_lie_one_after_the_other_behind_a_header_of_whole_pages()
+    {
+        SafetensorsWriter.Write(Target, [new("q", [2, 2], new float[4]), new("k", [1, 2], new float[2]), new("v", [1, 2], new float[2])]);
+
+        using var file = SafetensorsFile.Open(Target);
+
+        var (q, k, v) = (file.Find("q"), file.Find("k"), file.Find("v"));
+        Assert.Equal(0, q.Offset % 4096);
+        Assert.Equal(q.Offset + q.Length, k.Offset);
+        Assert.Equal(k.Offset + k.Length, v.Offset);
+        Assert.Equal(new FileInfo(Target).Length, v.Offset + v.Length);
+    }
+
+    [Fact]
+    public void A_file_that_is_replaced_stays_whole_for_those_who_have_it_open()
+    {
+        SafetensorsWriter.Write(Target, [new("w", [2], new float[] { 1, 2 })]);
+        using var old = SafetensorsFile.Open(Target);
+
+        SafetensorsWriter.Write(Target, [new("w", [1], new float[] { 9 })]);
+
+        using var replaced = SafetensorsFile.Open(Target);
+        Assert.Equal([1f, 2f], old.ReadFloats("w"));
+        Assert.Equal([9f], replaced.ReadFloats("w"));
+        Assert.Equal([Target], Directory.GetFiles(_folder.Path));
+    }
+
+    [Theory]
+    [InlineData("F16", new byte[] { 0x00, 0x3E, 0x00, 0xC0 })]         // 1.5 = 0x3E00, -2 = 0xC000
+    [InlineData("BF16", new byte[] { 0xC0, 0x3F, 0x00, 0xC0 })]        // the upper halves of 0x3FC00000 and 0xC0000000
+    public void Half_precision_is_widened_exactly(string dtype, byte[] data)
+    {
+        Raw("""{"w":{"dtype":"?","shape":[2],"data_offsets":[0,4]}}""".Replace("?", dtype, StringComparison.Ordinal), data);
+
+        using var file = SafetensorsFile.Open(Target);
+
+        Assert.Equal([1.5f, -2f], file.ReadFloats("w"));
+    }
+
+    [Fact]
+    public void Metadata_is_not_a_tensor()
+    {
+        Raw("""{"__metadata__":{"format":"pt"},"w":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}""", new byte[4]);
+
+        using var file = SafetensorsFile.Open(Target);
+
+        Assert.Equal(["w"], file.Tensors.Keys);
+    }
+
+    [Theory]
+    [InlineData("""{"w":{"dtype":"I64","shape":[1],"data_offsets":[0,8]}}""", "tensor \"w\" has dtype I64; supported are F32, F16 and BF16.")]
+    [InlineData("""{"w":{"shape":[2],"data_offsets":[0,8]}}""", "tensor \"w\" has dtype missing; supported are")]
+    [InlineData("""{"w":{"dtype":"F32","data_offsets":[0,8]}}""", "tensor \"w\" has no shape")]
+    [InlineData("""{"w":{"dtype":"F32","shape":[2.5],"data_offsets":[0,8]}}""", "tensor \"w\" has no shape")]
+    [InlineData("""{"w":{"dtype":"F32","shape":[-2],"data_offsets":[0,8]}}""", "tensor \"w\" has a negative dimension in its shape [-2].")]
+    [InlineData("""{"w":{"dtype":"F32","shape":[-1,-2],"data_offsets":[0,8]}}""", "negative dimension")]
+    [InlineData("""{"w":{"dtype":"F32","shape":[3],"data_offsets":[0,8]}}""", "tensor \"w\" has shape [3] of F32, which is not the 8 bytes of its range.")]
+    [InlineData("""{"w":{"dtype":"F16","shape":[2],"data_offsets":[0,8]}}""", "tensor \"w\" has shape [2] of F16, which is not the 8 bytes")]
+    [InlineData("""{"w":{"dtype":"F32","shape":[4294967296,4294967296,4294967296],"data_offsets":[0,8]}}""", "which is not the 8 bytes of its range.")]
+    [InlineData("""{"w":{"dtype":"F32","shape":[4611686018427387904,4],"data_offsets":[0,0]}}""", "which is not the 0 bytes of its range.")]
+    [InlineData("""{"w":{"dtype":"F32","shape":[2]}}""", "tensor \"w\" has no data_offsets: two whole numbers.")]
+    [InlineData("""{"w":{"dtype":"F32","shape":[2],"data_offsets":[0]}}""", "tensor \"w\" has no data_offsets")]
+    [InlineData("""{"w":{"dtype":"F32","shape":[2],"data_offsets":[0,8,16]}}""", "tensor \"w\" has no data_offsets")]
+    [InlineData("""{"w":{"dtype":"F32","shape":[2],"data_offsets":["0",8]}}""", "tensor \"w\" has no data_offsets")]
+    [InlineData("""{"w":{"dtype":"F32","shape":[2],"data_offsets":[-8,0]}}""", "tensor \"w\" has data_offsets -8 to 0, which is no range.")]
+    [InlineData("""{"w":{"dtype":"F32","shape":[2],"data_offsets":[8,0]}}""", "tensor \"w\" has data_offsets 8 to 0, which is no range.")]
+    [InlineData("""{"w":{"dtype":"F32","shape":[4],"data_offsets":[0,16]}}""", "lies at bytes 0 to 16 of the data, but the file holds 8: it is truncated.")]
+    [InlineData("""{"w":{"dtype":"F32","shape":[2305843009213693951],"data_offsets":[3,9223372036854775807]}}""", "but the file holds 8: it is truncated.")]
+    [InlineData("""{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"b":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}""", "tensors \"a\" and \"b\" overlap.")]
+    [InlineData("""{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"b":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}""", "overlap.")]
+    [InlineData("""{"a":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}""", "4 bytes before tensor \"a\" belong to no tensor.")]
+    [InlineData("""{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}""", "the last 4 bytes belong to no tensor.")]
+    [InlineData("{}", "the last 8 bytes belong to no tensor.")]
+    [InlineData("""{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"a":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}""", "tensor \"a\" is listed twice.")]
+    [InlineData("""{"w":[1,2]}""", "tensor \"w\" is not described by an object.")]
+    [InlineData("""[]""", "the header is damaged")]
+    [InlineData("""{"w":""", "the header is damaged")]
+    public void A_header_that_breaks_the_format_is_refused_with_the_reason(string header, string reason)
+    {
+        Raw(header, new byte[8]);
+
+        var e = Assert.Throws<SafetensorsException>(() => SafetensorsFile.Open(Target));
+
+        Assert.StartsWith(Target, e.Message, StringComparison.Ordinal);
+        Assert.Contains(reason, e.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(100_000_001UL)]
+    [InlineData(ulong.MaxValue)]
+    [InlineData((ulong)long.MaxValue)]
+    [InlineData(1000UL)]
+    public void A_header_longer_than_the_file_or_the_limit_is_refused(ulong claimed)
+    {
+        var bytes = new byte[64];
+        BinaryPrimitives.WriteUInt64LittleEndian(bytes, claimed);
+        File.WriteAllBytes(Target, bytes);
+
+        var e = Assert.Throws<SafetensorsException>(() => SafetensorsFile.Open(Target));
+
+        Assert.Contains($"the header claims {claimed} bytes of a file of 64", e.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Every_truncation_of_a_good_file_is_refused()
+    {
+        Raw("""{"w":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}""", new byte[8]);
+        var whole = File.ReadAllBytes(Target);
+
+        for (var length = 0; length < whole.Length; length++)
+        {
+            File.WriteAllBytes(Target, whole[..length]);
+            Assert.Throws<SafetensorsException>(() => SafetensorsFile.Open(Target));
+        }
+    }
+
+    [Fact]
+    public void A_missing_file_and_a_folder_are_refused()
+    {
+        Assert.Contains("no such file", Assert.Throws<SafetensorsException>(() => SafetensorsFile.Open(Target)).Message, StringComparison.Ordinal);
+        Assert.Contains("no such file", Assert.Throws<SafetensorsException>(() => SafetensorsFile.Open(_folder.Path)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_missing_tensor_and_another_shape_are_named()
+    {
+        SafetensorsWriter.Write(Target, [new("w", [2, 1], new float[2])]);
+        using var file = SafetensorsFile.Open(Target);
+
+        Assert.Equal($"{Target}: tensor \"v\" is missing.", Assert.Throws<ModelWeightsException>(() => file.Find("v")).Message);
+        Assert.Equal(
+            $"{Target}: tensor \"w\" has shape [2, 1], but config.json calls for [1, 2].",
+            Assert.Throws<ModelWeightsException>(() => file.Find("w", 1, 2)).Message);
+        Assert.Throws<ModelWeightsException>(() => file.Find("w", 2));
+    }
+
+    [Fact]
+    public void Reading_after_dispose_throws_instead_of_touching_unmapped_memory()
+    {
+        SafetensorsWriter.Write(Target, [new("w", [2], new float[2])]);
+        var file = SafetensorsFile.Open(Target);
+        file.Dispose();
+        file.Dispose();
+
+        Assert.Throws<ObjectDisposedException>(() => file.ReadFloats("w"));
+    }
+
+    [Fact]
+    public void The_writer_refuses_what_no_reader_would_take()
+    {
+        Assert.Throws<ArgumentException>(() => SafetensorsWriter.Write(Target, [new("w", [3], new float[2])]));
+        Assert.Throws<ArgumentException>(() => SafetensorsWriter.Write(Target, [new("w", [-1, -2], new float[2])]));
+        Assert.Throws<ArgumentException>(() => SafetensorsWriter.Write(Target, [new("w", [1], new float[1]), new("w", [1], new float[1])]));
+        Assert.Throws<ArgumentException>(() => SafetensorsWriter.Write(Target, [new("__metadata__", [1], new float[1])]));
+        Assert.Empty(Directory.GetFiles(_folder.Path));
+    }
+
+    private void Raw(string header, byte[] data)
+    {
+        var text = Encoding.UTF8.GetBytes(header);
+        var bytes = new byte[8 + text.Length + data.Length];
+        BinaryPrimitives.WriteUInt64LittleEndian(bytes, (ulong)text.Length);
+        text.CopyTo(bytes, 8);
+        data.CopyTo(bytes, 8 + text.Length);
+        File.WriteAllBytes(Target, bytes);
+    }
+}
