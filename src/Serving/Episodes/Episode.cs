@@ -1,3 +1,5 @@
+using System.Collections.ObjectModel;
+
 namespace Serving.Episodes;
 
 /// <summary>One request with all its candidates, as stored. Immutable.</summary>
@@ -6,6 +8,7 @@ public sealed record Episode
     /// <summary>The response's id ("chatcmpl-...").</summary>
     public required string Id { get; init; }
 
+    /// <summary>Stored as UTC, to the tick.</summary>
     public required DateTimeOffset Created { get; init; }
 
     /// <summary>"name@version" of the policy that answered, and its content digest.</summary>
@@ -39,7 +42,17 @@ public sealed record Episode
     /// <summary>True when the candidates are N independent draws (no early stop): only such groups feed quantiles.</summary>
     public required bool Independent { get; init; }
 
+    /// <summary>At least one; all with the same scorers in the same order.</summary>
     public required IReadOnlyList<EpisodeCandidate> Candidates { get; init; }
+
+    /// <summary>The experiment and arm that the request belonged to, or empty.</summary>
+    public string Experiment { get; init; } = "";
+
+    /// <summary>True for an episode that was broken off: readers normally skip it.</summary>
+    public bool Invalid { get; init; }
+
+    /// <summary>What the client wanted kept with its request ("metadata" of the API).</summary>
+    public IReadOnlyDictionary<string, string> Metadata { get; init; } = ReadOnlyDictionary<string, string>.Empty;
 }
 
 /// <summary>One candidate as stored. Immutable.</summary>

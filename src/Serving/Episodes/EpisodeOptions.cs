@@ -1,4 +1,5 @@
 using System.ComponentModel.DataAnnotations;
+using Microsoft.Extensions.Options;
 
 namespace Serving.Episodes;
 
@@ -7,7 +8,7 @@ public sealed class EpisodeOptions
 {
     public const string Section = "Episodes";
 
-    /// <summary>Data folder; the dataset lies in &lt;Root&gt;/serving_episodes/1.0.0.</summary>
+    /// <summary>Data folder, relative to the current directory; the dataset lies in &lt;Root&gt;/serving_episodes/1.0.0.</summary>
     [Required]
     public string Root { get; set; } = "data/episodes";
 
@@ -18,3 +19,6 @@ public sealed class EpisodeOptions
     /// <summary>Off = nothing is logged (for benchmarks).</summary>
     public bool Enabled { get; set; } = true;
 }
+
+[OptionsValidator]
+internal sealed partial class EpisodeOptionsValidator : IValidateOptions<EpisodeOptions>;

@@ -1,0 +1,14 @@
+namespace Serving.Episodes;
+
+/// <summary>
+/// A place between two records of a dataset; what a consumer stores to go on later. Stays valid for ever, since shards are only appended
+/// to and never renamed.
+/// </summary>
+/// <param name="Shard">Number of the shard.</param>
+/// <param name="Offset">Bytes of that shard before this place.</param>
+/// <param name="Records">Records of that shard before this place.</param>
+public readonly record struct EpisodePosition(int Shard, long Offset, long Records)
+{
+    /// <summary>Before the first record.</summary>
+    public static EpisodePosition Start => default;
+}

@@ -1,0 +1,27 @@
+namespace Serving.Episodes;
+
+/// <summary>
+/// Held by the one process that writes a dataset. The operating system drops it when the process ends, however it ends; the file stays.
+/// </summary>
+internal sealed class WriterLock : IDisposable
+{
+    private readonly FileStream _file;
+
+    /// <exception cref="EpisodeLogException">Another writer has it.</exception>
+    public WriterLock(DatasetFolder folder)
+    {
+        try
+        {
+            _file = new FileStream(folder.LockPath, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+        }
+        catch (IOException e)
+        {
+            throw new EpisodeLogException(
+                $"Episodes cannot be written to '{folder.FullPath}': another process writes there, since '{folder.LockPath}' is locked "
+                + $"({e.Message}). Stop that process, or set {EpisodeOptions.Section}:{nameof(EpisodeOptions.Root)} to a folder of this one's own.",
+                e);
+        }
+    }
+
+    public void Dispose() => _file.Dispose();
+}
