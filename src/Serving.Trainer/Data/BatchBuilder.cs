@@ -10,7 +10,7 @@ public sealed class BatchBuilder(int targetCandidates, int candidatesPerGroup, u
 {
     private const long Padding = 0;        // never read: rows pick answer positions only, and causal attention never looks to the right
 
-    private readonly CounterRandom _random = new(seed, "batch");
+    private readonly StepRandom _random = new(seed, "batch");
 
     /// <summary>One batch of the given groups, in their order.</summary>
     public TokenBatch Build(IReadOnlyList<CandidateGroup> groups, long step)

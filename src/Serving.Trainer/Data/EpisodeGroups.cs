@@ -19,7 +19,7 @@ public static class EpisodeGroups
         }
 
         var candidates = new GroupCandidate[episode.Candidates.Count];
-        var keys = new CounterRandom(CounterRandom.Digest(episode.Id), "tie");
+        var keys = new StepRandom(StepRandom.Digest(episode.Id), "tie");
         for (var i = 0; i < candidates.Length; i++)
         {
             var stored = episode.Candidates[i];

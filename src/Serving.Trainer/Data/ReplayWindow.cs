@@ -7,7 +7,7 @@ namespace Serving.Trainer.Data;
 public sealed class ReplayWindow(int capacity, ulong seed)
 {
     private readonly Queue<CandidateGroup> _groups = new();
-    private readonly CounterRandom _random = new(seed, "replay");
+    private readonly StepRandom _random = new(seed, "replay");
     private CandidateGroup[] _pass = [];
 
     public int Count => _groups.Count;
@@ -28,9 +28,9 @@ public sealed class ReplayWindow(int capacity, ulong seed)
             Dropped++;
         }
 
-        if (_pass.Length > 0)
+        _pass = [];
+        if (Cursor.Position > 0)
         {
-            _pass = [];
             Cursor = new ReplayCursor(Cursor.Pass + 1, 0);
         }
     }

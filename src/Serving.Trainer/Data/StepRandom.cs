@@ -7,7 +7,7 @@ namespace Serving.Trainer.Data;
 /// Random numbers that are functions of (seed, stream, two counters) and hold no state, so a resumed run draws what the killed one would have
 /// drawn. Immutable and thread-safe.
 /// </summary>
-public sealed class CounterRandom(ulong seed, string stream)
+public sealed class StepRandom(ulong seed, string stream)
 {
     private readonly ulong _key = Mix(seed ^ Digest(stream));
 
