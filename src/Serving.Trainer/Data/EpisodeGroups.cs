@@ -6,14 +6,14 @@ namespace Serving.Trainer.Data;
 public static class EpisodeGroups
 {
     /// <summary>
-    /// The group of an episode, or null when it holds nothing to learn from: it was answered by another policy than
-    /// <paramref name="policy"/>, it has no candidate, or a score or log-prob is not a number.
+    /// The group of an episode, or null when it holds nothing to learn from: it is marked invalid, it was answered by
+    /// another policy than <paramref name="policy"/>, it has no candidate, or a score or log-prob is not a number.
     /// </summary>
     /// <param name="episode">As read from the log.</param>
     /// <param name="policy">Model name whose draws are wanted, any version ("anchor" takes "anchor@3"); null = any.</param>
     public static CandidateGroup? Read(Episode episode, string? policy)
     {
-        if (policy is not null && !episode.Policy.StartsWith(policy + "@", StringComparison.Ordinal) && episode.Policy != policy)
+        if (episode.Invalid || (policy is not null && !episode.Policy.StartsWith(policy + "@", StringComparison.Ordinal) && episode.Policy != policy))
         {
             return null;
         }
