@@ -1,1 +1,16 @@
-return 0;
+using Serving.Benchmarks;
+
+// One verb per benchmark; each prints its own table and returns an exit code.
+return args switch
+{
+    ["decode", .. var rest] => DecodeBenchmark.Run(rest),
+    ["training", .. var rest] => TrainingBenchmark.Run(rest),
+    ["quality", .. var rest] => await QualityBenchmark.Run(rest),
+    _ => Usage(),
+};
+
+static int Usage()
+{
+    Console.Error.WriteLine("Usage: dotnet run -c Release --project perf/Serving.Benchmarks -- decode | training | quality [--help]");
+    return 1;
+}

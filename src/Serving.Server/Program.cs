@@ -1,1 +1,72 @@
-return 0;
+using System.CommandLine;
+using Microsoft.AspNetCore.Connections;
+using Microsoft.Extensions.Options;
+using Serving.Episodes;
+using Serving.Generation;
+using Serving.Inference;
+using Serving.Models;
+using Serving.Observability;
+using Serving.Scoring;
+
+// Verbs: each folder that has one brings its own command; without a verb the server starts.
+var serve = new Command("serve", "Start the server (the default). Settings: --urls http://127.0.0.1:8080, --Section:Key=value.") { TreatUnmatchedTokensAsErrors = false };
+serve.SetAction((parsed, _) => ServeAsync([.. parsed.UnmatchedTokens]));
+var root = new RootCommand("Serves language models with Best-of-N answers and learns from what it serves.") { TreatUnmatchedTokensAsErrors = false };
+root.SetAction((parsed, _) => ServeAsync([.. parsed.UnmatchedTokens]));
+root.Subcommands.Add(serve);
+
+// The host answers SIGTERM and Ctrl-C itself, by draining; the parser's own time limit would cut that short.
+return await root.Parse(args).InvokeAsync(new InvocationConfiguration { ProcessTerminationTimeout = null });
+
+static async Task<int> ServeAsync(string[] settings)
+{
+    if (StraySetting(settings) is { } stray)
+    {
+        await Console.Error.WriteLineAsync($"\"{stray}\" is neither a verb nor a setting (--Section:Key=value); --help lists the verbs.");
+        return 1;
+    }
+
+    try
+    {
+        // The settings file lies beside the program, wherever it is started from.
+        var builder = WebApplication.CreateBuilder(new WebApplicationOptions { Args = settings, ContentRootPath = AppContext.BaseDirectory });
+        builder.AddObservability();
+        builder.AddModels();
+        builder.AddInference();
+        builder.AddScoring();
+        builder.AddEpisodes();
+        builder.AddGeneration();
+
+        var app = builder.Build();
+        app.UseObservability();
+        app.MapObservability();
+        app.MapModels();
+        app.MapGeneration();
+        await app.RunAsync();
+        return 0;
+    }
+    catch (Exception exception) when (exception is OptionsValidationException or ModelException or EpisodeLogException or IOException { InnerException: AddressInUseException })
+    {
+        await Console.Error.WriteLineAsync(exception.Message);
+        return 1;
+    }
+}
+
+// The first word that the configuration would silently ignore.
+static string? StraySetting(string[] settings)
+{
+    for (var i = 0; i < settings.Length; i++)
+    {
+        if (settings[i].Contains('=', StringComparison.Ordinal))
+        {
+            continue;
+        }
+
+        if (!settings[i].StartsWith("--", StringComparison.Ordinal) || ++i == settings.Length)
+        {
+            return settings[Math.Min(i, settings.Length - 1)];
+        }
+    }
+
+    return null;
+}

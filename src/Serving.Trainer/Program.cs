@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Serving.Trainer.Evaluation;
 using Serving.Trainer.Pretraining;
 using Serving.Trainer.ScorerTraining;
 
@@ -7,4 +8,5 @@ return new RootCommand("Trains policies and scorers for Serving, and distils ser
     TokenizerCommand.Create(),
     PretrainCommand.Create(),
     TrainScorerCommand.Create(),
+    SampleCommand.Create(),
 }.Parse(args).Invoke();

@@ -56,7 +56,16 @@ public sealed class EncoderReference(EncoderConfig config, IReadOnlyList<NamedTe
     private double[] Dense(double[] input, string name)
     {
         var matrix = _weights[name + ".weight"];
-        return [.. _weights[name + ".bias"].Select((bias, row) => bias + input.Select((value, i) => value * matrix[(row * input.Length) + i]).Sum())];
+        var output = (double[])_weights[name + ".bias"].Clone();
+        for (var row = 0; row < output.Length; row++)
+        {
+            for (var i = 0; i < input.Length; i++)
+            {
+                output[row] += input[i] * matrix[(row * input.Length) + i];
+            }
+        }
+
+        return output;
     }
 
     private double[] Normalise(double[] input, string name)

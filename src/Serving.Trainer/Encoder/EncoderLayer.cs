@@ -16,15 +16,15 @@ internal sealed class EncoderLayer : Module
         : base(name)
     {
         _config = config;
-        QueryKeyValue = Weights.Normal(generator, 0.02, 3 * config.HiddenSize, config.HiddenSize);
+        QueryKeyValue = Weights.Normal(generator, 0.02, ScalarType.Float32, 3 * config.HiddenSize, config.HiddenSize);
         QueryKeyValueBias = Weights.Zeros(3 * config.HiddenSize);
-        Output = Weights.Normal(generator, 0.02, config.HiddenSize, config.HiddenSize);
+        Output = Weights.Normal(generator, 0.02, ScalarType.Float32, config.HiddenSize, config.HiddenSize);
         OutputBias = Weights.Zeros(config.HiddenSize);
         AttentionNorm = Weights.Ones(config.HiddenSize);
         AttentionNormBias = Weights.Zeros(config.HiddenSize);
-        Up = Weights.Normal(generator, 0.02, config.IntermediateSize, config.HiddenSize);
+        Up = Weights.Normal(generator, 0.02, ScalarType.Float32, config.IntermediateSize, config.HiddenSize);
         UpBias = Weights.Zeros(config.IntermediateSize);
-        Down = Weights.Normal(generator, 0.02, config.HiddenSize, config.IntermediateSize);
+        Down = Weights.Normal(generator, 0.02, ScalarType.Float32, config.HiddenSize, config.IntermediateSize);
         DownBias = Weights.Zeros(config.HiddenSize);
         FinalNorm = Weights.Ones(config.HiddenSize);
         FinalNormBias = Weights.Zeros(config.HiddenSize);
@@ -73,7 +73,8 @@ internal sealed class EncoderLayer : Module
         var (batch, length) = (x.shape[0], x.shape[1]);
         var (heads, hd, compute) = (_config.Heads, _config.HeadDimension, encoder.ComputeType);
         var qkv = Weights.Linear(x, QueryKeyValue, compute, QueryKeyValueBias).view(batch, length, 3, heads, hd).permute(2, 0, 3, 1, 4);   // [3, B, H, T, hd]
-        var attended = functional.scaled_dot_product_attention(qkv[0].to(compute), qkv[1].to(compute), qkv[2].to(compute), bias.to(compute));
+        var attended = functional.scaled_dot_product_attention(
+            Weights.Round(qkv[0], compute), Weights.Round(qkv[1], compute), Weights.Round(qkv[2], compute), Weights.Round(bias, compute));
         var merged = attended.transpose(1, 2).reshape(batch, length, _config.HiddenSize);
         x = encoder.Norm(x + encoder.Drop(Weights.Linear(merged, Output, compute, OutputBias)), AttentionNorm, AttentionNormBias);
         var wide = functional.gelu(Weights.Linear(x, Up, compute, UpBias));

@@ -21,15 +21,15 @@ public sealed class EncoderModule : Module<Tensor, Tensor, Tensor, Tensor>
     {
         Config = config;
         using var generator = new Generator(seed);
-        Words = Weights.Normal(generator, 0.02, config.VocabularySize, config.HiddenSize);
-        Positions = Weights.Normal(generator, 0.02, config.MaxPositions, config.HiddenSize);
-        Types = Weights.Normal(generator, 0.02, config.TypeVocabularySize, config.HiddenSize);
+        Words = Weights.Normal(generator, 0.02, ScalarType.Float32, config.VocabularySize, config.HiddenSize);
+        Positions = Weights.Normal(generator, 0.02, ScalarType.Float32, config.MaxPositions, config.HiddenSize);
+        Types = Weights.Normal(generator, 0.02, ScalarType.Float32, config.TypeVocabularySize, config.HiddenSize);
         NormWeight = Weights.Ones(config.HiddenSize);
         NormBias = Weights.Zeros(config.HiddenSize);
         _layers = [.. Enumerable.Range(0, config.Layers).Select(i => new EncoderLayer($"layer_{i}", config, generator))];
-        PoolerWeight = Weights.Normal(generator, 0.02, config.HiddenSize, config.HiddenSize);
+        PoolerWeight = Weights.Normal(generator, 0.02, ScalarType.Float32, config.HiddenSize, config.HiddenSize);
         PoolerBias = Weights.Zeros(config.HiddenSize);
-        ClassifierWeight = Weights.Normal(generator, 0.02, config.Labels.Count, config.HiddenSize);
+        ClassifierWeight = Weights.Normal(generator, 0.02, ScalarType.Float32, config.Labels.Count, config.HiddenSize);
         ClassifierBias = Weights.Zeros(config.Labels.Count);
         register_parameter("words", Words);
         register_parameter("positions", Positions);

@@ -11,17 +11,17 @@ internal sealed class DecoderLayer : Module
 {
     private readonly DecoderConfig _config;
 
-    public DecoderLayer(string name, DecoderConfig config, Generator generator, double outputScale)
+    public DecoderLayer(string name, DecoderConfig config, Generator generator, double outputScale, ScalarType precision)
         : base(name)
     {
         _config = config;
         var rows = config.HeadDimension * (config.Heads + (2 * config.KeyValueHeads));
-        InputNorm = Weights.Ones(config.HiddenSize);
-        QueryKeyValue = Weights.Normal(generator, 0.02, rows, config.HiddenSize);
-        Output = Weights.Normal(generator, outputScale, config.HiddenSize, config.Heads * config.HeadDimension);
-        PostNorm = Weights.Ones(config.HiddenSize);
-        GateUp = Weights.Normal(generator, 0.02, 2 * config.IntermediateSize, config.HiddenSize);
-        Down = Weights.Normal(generator, outputScale, config.HiddenSize, config.IntermediateSize);
+        InputNorm = Weights.Ones(config.HiddenSize, precision);
+        QueryKeyValue = Weights.Normal(generator, 0.02, precision, rows, config.HiddenSize);
+        Output = Weights.Normal(generator, outputScale, precision, config.HiddenSize, config.Heads * config.HeadDimension);
+        PostNorm = Weights.Ones(config.HiddenSize, precision);
+        GateUp = Weights.Normal(generator, 0.02, precision, 2 * config.IntermediateSize, config.HiddenSize);
+        Down = Weights.Normal(generator, outputScale, precision, config.HiddenSize, config.IntermediateSize);
         register_parameter("input_norm", InputNorm);
         register_parameter("qkv", QueryKeyValue);
         register_parameter("output", Output);
@@ -61,7 +61,8 @@ internal sealed class DecoderLayer : Module
         var q = rotated.narrow(1, 0, heads);
         var k = Repeat(rotated.narrow(1, heads, kv), heads / kv);
         var v = Repeat(qkv.narrow(1, heads + kv, kv), heads / kv);
-        var attended = functional.scaled_dot_product_attention(q.to(compute), k.to(compute), v.to(compute), is_casual: true);
+        var attended = functional.scaled_dot_product_attention(
+            Weights.Round(q, compute), Weights.Round(k, compute), Weights.Round(v, compute), is_casual: true);
         return Weights.Linear(attended.transpose(1, 2).reshape(batch, length, heads * hd), Output, compute);
     }
 

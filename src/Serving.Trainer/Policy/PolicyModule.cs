@@ -21,17 +21,18 @@ public sealed class PolicyModule : Module<Tensor, Tensor>
     private readonly Tensor _sin;
 
     /// <summary>Random weights: normal with s.d. 0.02, the two output projections of a layer divided by sqrt(2 layers).</summary>
-    public PolicyModule(DecoderConfig config, ulong seed = 0)
+    /// <param name="precision">Type of the parameters: float32, or float64 to check gradients.</param>
+    public PolicyModule(DecoderConfig config, ulong seed = 0, ScalarType precision = ScalarType.Float32)
         : base("policy")
     {
         Config = config;
         using var generator = new Generator(seed);
         var outputScale = 0.02 / Math.Sqrt(2 * config.Layers);
-        _embedding = Weights.Normal(generator, 0.02, config.VocabularySize, config.HiddenSize);
-        _layers = [.. Enumerable.Range(0, config.Layers).Select(i => new DecoderLayer($"layer_{i}", config, generator, outputScale))];
-        _norm = Weights.Ones(config.HiddenSize);
-        _head = config.TieEmbeddings ? null : Weights.Normal(generator, 0.02, config.VocabularySize, config.HiddenSize);
-        (_cos, _sin) = RotaryTable(config);
+        _embedding = Weights.Normal(generator, 0.02, precision, config.VocabularySize, config.HiddenSize);
+        _layers = [.. Enumerable.Range(0, config.Layers).Select(i => new DecoderLayer($"layer_{i}", config, generator, outputScale, precision))];
+        _norm = Weights.Ones(config.HiddenSize, precision);
+        _head = config.TieEmbeddings ? null : Weights.Normal(generator, 0.02, precision, config.VocabularySize, config.HiddenSize);
+        (_cos, _sin) = RotaryTable(config, precision);
         register_parameter("embedding", _embedding);
         foreach (var layer in _layers)
         {
@@ -109,13 +110,13 @@ public sealed class PolicyModule : Module<Tensor, Tensor>
     }
 
     /// <summary>cos and sin of position x frequency, both halves: [max, hd] (rotate-half convention of Hugging Face's Llama).</summary>
-    private static (Tensor Cos, Tensor Sin) RotaryTable(DecoderConfig config)
+    private static (Tensor Cos, Tensor Sin) RotaryTable(DecoderConfig config, ScalarType precision)
     {
         using var scope = NewDisposeScope();
         var half = config.HeadDimension / 2;
         var frequencies = pow(config.RopeTheta, arange(half, ScalarType.Float64) * (-1.0 / half));
         var angles = arange(config.MaxPositions, ScalarType.Float64).unsqueeze(1) * frequencies.unsqueeze(0);
         var both = cat([angles, angles], 1);
-        return (both.cos().to(ScalarType.Float32).MoveToOuterDisposeScope(), both.sin().to(ScalarType.Float32).MoveToOuterDisposeScope());
+        return (both.cos().to(precision).MoveToOuterDisposeScope(), both.sin().to(precision).MoveToOuterDisposeScope());
     }
 }

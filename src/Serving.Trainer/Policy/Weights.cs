@@ -8,26 +8,29 @@ namespace Serving.Trainer.Policy;
 /// <summary>The few operators that policies and encoders share, and how their parameters begin.</summary>
 internal static class Weights
 {
-    public static Parameter Normal(Generator generator, double deviation, params long[] shape)
+    public static Parameter Normal(Generator generator, double deviation, ScalarType type, params long[] shape)
     {
         using var scope = NewDisposeScope();
-        return new Parameter((randn(shape, generator: generator) * deviation).MoveToOuterDisposeScope());
+        return new Parameter((randn(shape, type, generator: generator) * deviation).MoveToOuterDisposeScope());
     }
 
-    public static Parameter Ones(long size) => new(ones(size));
+    public static Parameter Ones(long size, ScalarType type = ScalarType.Float32) => new(ones(size, type));
 
     public static Parameter Zeros(long size) => new(zeros(size));
 
     /// <summary>x W^T (+ b) in the compute type, result in fp32.</summary>
     public static Tensor Linear(Tensor x, Tensor weight, ScalarType compute, Tensor? bias = null)
     {
-        if (compute == ScalarType.Float32 || weight.dtype == ScalarType.Float64)
+        if (compute == ScalarType.Float32)
         {
             return functional.linear(x, weight, bias);
         }
 
         return functional.linear(x.to(compute), weight.to(compute), bias?.to(compute)).to(ScalarType.Float32);
     }
+
+    /// <summary>Rounds to the compute type; with float32 the tensor as it is (parameters may be float64).</summary>
+    public static Tensor Round(Tensor x, ScalarType compute) => compute == ScalarType.Float32 ? x : x.to(compute);
 
     /// <summary>x / sqrt(mean(x^2) + eps) * w over the last dimension.</summary>
     public static Tensor RmsNorm(Tensor x, Tensor weight, double epsilon) =>

@@ -8,7 +8,7 @@ namespace Serving.Trainer.Pretraining;
 
 /// <summary>
 /// Trains a policy from random weights: language modelling of the document (weight 0.3), the task (weight 1) and copy exercises, which half of
-/// the rows are in the first 35 % of the run, then 12 %, and none in the last 20 %. One synchronous thread, one dispose scope per step.
+/// the rows are in the first half of the run, then 12 %, and none in the last 15 %. One synchronous thread, one dispose scope per step.
 /// </summary>
 public sealed class PolicyPretraining(PretrainOptions options, TimeProvider time)
 {
@@ -17,7 +17,10 @@ public sealed class PolicyPretraining(PretrainOptions options, TimeProvider time
     private const double ClipNorm = 1.0;
 
     /// <summary>Runs to the end and returns the trained module and its validation loss per summary token, in nats.</summary>
-    public (PolicyModule Policy, double ValidationLoss) Run()
+    public (PolicyModule Policy, double ValidationLoss) Run() => Run(options.Steps);
+
+    /// <summary>Stops before step <paramref name="until"/> of the same schedule, with a checkpoint.</summary>
+    internal (PolicyModule Policy, double ValidationLoss) Run(int until)
     {
         Directory.CreateDirectory(options.Run);
         var tokenizer = TextTokenizer.Load(options.Tokenizer);
@@ -34,7 +37,7 @@ public sealed class PolicyPretraining(PretrainOptions options, TimeProvider time
             + $"{options.Steps * (double)options.TokensPerBatch / batches.TokensPerEpoch:F1} epochs");
 
         var (tokens, since) = (0L, time.GetTimestamp());
-        for (var step = first; step < options.Steps; step++)
+        for (var step = first; step < until; step++)
         {
             SetRate(optimizer, rate.At(step));
             var batch = batches.Batch(step, CopyShare(step));
@@ -46,19 +49,19 @@ public sealed class PolicyPretraining(PretrainOptions options, TimeProvider time
                 (tokens, since) = (0, time.GetTimestamp());
             }
 
-            if ((step + 1) % CheckpointEvery == 0 || step + 1 == options.Steps)
+            if ((step + 1) % CheckpointEvery == 0 || step + 1 == until)
             {
                 checkpoint.Save(step + 1, path => PolicyWeights.WriteTensors(policy, path), optimizer);
-                log.Write(step, ("validation", ValidationLoss(policy, validation)));
-                since = time.GetTimestamp();
+                log.Write(step, ("validation", ValidationLoss(policy, validation)), ("copy", ValidationLoss(policy, validation, copyShare: 1)));
+                (tokens, since) = (0, time.GetTimestamp());
             }
         }
 
         return (policy, ValidationLoss(policy, validation));
     }
 
-    /// <summary>Mean -log p per summary token over a fixed sample of batches.</summary>
-    public static double ValidationLoss(PolicyModule policy, PretrainBatches batches)
+    /// <summary>Mean -log p per summary token (or per copied token of copy exercises) over a fixed sample of batches.</summary>
+    public static double ValidationLoss(PolicyModule policy, PretrainBatches batches, double copyShare = 0)
     {
         const int sampled = 12;
         using var quiet = no_grad();
@@ -66,7 +69,7 @@ public sealed class PolicyPretraining(PretrainOptions options, TimeProvider time
         for (var step = 0; step < sampled; step++)
         {
             using var scope = NewDisposeScope();
-            var batch = batches.Batch(step, copyShare: 0);
+            var batch = batches.Batch(step, copyShare);
             var weights = batch.TargetWeights.Select(w => w >= 1 ? 1f : 0f).ToArray();
             var losses = policy.TokenLogProbs(Ids(batch)).reshape(-1).neg();
             sum += (losses * tensor(weights)).sum().item<float>();
@@ -90,8 +93,8 @@ public sealed class PolicyPretraining(PretrainOptions options, TimeProvider time
 
     private double CopyShare(int step) => (step / (double)options.Steps) switch
     {
-        < 0.35 => 0.5,
-        < 0.8 => 0.12,
+        < 0.5 => 0.5,
+        < 0.85 => 0.12,
         _ => 0,
     };
 

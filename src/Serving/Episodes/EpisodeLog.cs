@@ -60,7 +60,7 @@ public sealed partial class EpisodeLog : IAsyncDisposable
         try
         {
             DatasetDescription.Ensure(_folder);
-            _info = new ShardRecovery(_folder, logger).Run();
+            _info = new ShardRecovery(_folder, disk, logger).Run();
             _nextShard = _info.ShardLengths.Count;
         }
         catch

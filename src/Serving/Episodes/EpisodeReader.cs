@@ -55,10 +55,17 @@ public sealed class EpisodeReader(string root, EpisodePosition position)
 
     private IEnumerable<(Episode Episode, EpisodePosition Next)> From(EpisodePosition start)
     {
+        DatasetInfo? info = null;
         for (var at = start; ; at = new EpisodePosition(at.Shard + 1, 0, 0))
         {
-            // Asked before reading: what a closed shard holds is all there will be.
-            var closed = IsClosed(at.Shard);
+            // Asked before reading: a shard is closed once dataset_info.json lists it or there is a next one, and then nothing more comes.
+            if (info is null || info.ShardLengths.Count <= at.Shard)
+            {
+                info = DatasetInfo.Read(_folder);
+            }
+
+            long? listed = info?.ShardLengths.Count > at.Shard ? info.ShardLengths[at.Shard] : null;
+            var closed = listed is not null || File.Exists(_folder.ShardPath(at.Shard + 1));
             if (!File.Exists(_folder.ShardPath(at.Shard)))
             {
                 if (closed)
@@ -77,7 +84,7 @@ public sealed class EpisodeReader(string root, EpisodePosition position)
                     yield return (Decode(shard, payload), new EpisodePosition(at.Shard, shard.Offset, shard.Records));
                 }
 
-                CheckEnd(shard, at.Shard, state, closed);
+                CheckEnd(shard, state, closed, listed);
             }
 
             if (!closed)
@@ -99,20 +106,15 @@ public sealed class EpisodeReader(string root, EpisodePosition position)
         }
     }
 
-    /// <summary>A shard is closed once dataset_info.json lists it or there is a next one.</summary>
-    private bool IsClosed(int shard) =>
-        File.Exists(_folder.ShardPath(shard + 1)) || DatasetInfo.Read(_folder)?.ShardLengths.Count > shard;
-
-    private void CheckEnd(ShardReader shard, int number, FrameState state, bool closed)
+    private void CheckEnd(ShardReader shard, FrameState state, bool closed, long? listed)
     {
         if (state is FrameState.End)
         {
             // A position behind the end of a closed shard is right: those records were read before they were durable, and a power cut or a
             // failing disk took them. Then the count cannot be compared.
-            if (closed && shard.Offset <= shard.FileBytes && DatasetInfo.Read(_folder)?.ShardLengths is { } lengths
-                && number < lengths.Count && lengths[number] != shard.Records)
+            if (listed is { } records && records != shard.Records && shard.Offset <= shard.FileBytes)
             {
-                throw shard.Damage($"the shard ends here, but '{_folder.InfoPath}' lists {lengths[number]} records of it");
+                throw shard.Damage($"the shard ends here, but '{_folder.InfoPath}' lists {records} records of it");
             }
 
             return;

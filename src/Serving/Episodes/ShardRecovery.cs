@@ -1,5 +1,6 @@
 using System.Buffers;
 using Microsoft.Extensions.Logging;
+using Microsoft.Win32.SafeHandles;
 
 namespace Serving.Episodes;
 
@@ -7,7 +8,7 @@ namespace Serving.Episodes;
 /// Brings a dataset whose writer died into order: counts the shards that dataset_info.json does not list yet, cuts their torn tails and
 /// lists them. Runs before writing begins, under the writer's lock.
 /// </summary>
-internal sealed partial class ShardRecovery(DatasetFolder folder, ILogger logger)
+internal sealed partial class ShardRecovery(DatasetFolder folder, DiskCalls disk, ILogger logger)
 {
     /// <summary>What dataset_info.json now says; every shard file is listed in it.</summary>
     /// <exception cref="InvalidDataException">A shard is missing, or dataset_info.json is not ours.</exception>
@@ -80,14 +81,14 @@ internal sealed partial class ShardRecovery(DatasetFolder folder, ILogger logger
                 Log.DamagedTail(logger, length - offset, salvage, damage);
             }
 
-            RandomAccess.SetLength(file, offset);
-            RandomAccess.FlushToDisk(file);
+            disk.SetLength(file, offset);
+            disk.Flush(file);
         }
 
         return (records, offset);
     }
 
-    private void CopyTail(Microsoft.Win32.SafeHandles.SafeFileHandle source, long offset, string path)
+    private void CopyTail(SafeFileHandle source, long offset, string path)
     {
         var buffer = ArrayPool<byte>.Shared.Rent(1 << 20);
         try

@@ -7,7 +7,7 @@ internal sealed class WriterLock : IDisposable
 {
     private readonly FileStream _file;
 
-    /// <exception cref="EpisodeLogException">Another writer has it.</exception>
+    /// <exception cref="EpisodeLogException">Another process writes there.</exception>
     public WriterLock(DatasetFolder folder)
     {
         try
@@ -17,8 +17,8 @@ internal sealed class WriterLock : IDisposable
         catch (IOException e)
         {
             throw new EpisodeLogException(
-                $"Episodes cannot be written to '{folder.FullPath}': another process writes there, since '{folder.LockPath}' is locked "
-                + $"({e.Message}). Stop that process, or set {EpisodeOptions.Section}:{nameof(EpisodeOptions.Root)} to a folder of this one's own.",
+                $"Episodes cannot be written to '{folder.FullPath}': its lock '{folder.LockPath}' cannot be taken ({e.Message}). If another server "
+                + $"writes there, stop it, or set {EpisodeOptions.Section}:{nameof(EpisodeOptions.Root)} to a folder of this one's own.",
                 e);
         }
     }

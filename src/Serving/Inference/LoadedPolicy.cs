@@ -9,7 +9,8 @@ public sealed class LoadedPolicy : IDisposable
 {
     private const int WarmUpTokens = 2;      // one from a prefill, one from a decode step
 
-    private LoadedPolicy(ModelFolder folder, DecoderConfig config, TextTokenizer tokenizer, PolicyEngine engine)
+    /// <summary>Puts the parts together; owns the engine.</summary>
+    internal LoadedPolicy(ModelFolder folder, DecoderConfig config, TextTokenizer tokenizer, PolicyEngine engine)
     {
         Folder = folder;
         Config = config;

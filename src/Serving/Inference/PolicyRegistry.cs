@@ -21,25 +21,28 @@ public sealed class PolicyRegistry : IHostedService, IDisposable
     private readonly ModelStore _store;
     private readonly ModelWatcher _watcher;
     private readonly ModelOptions _models;
-    private readonly OnnxOptions _onnx;
-    private readonly InferenceOptions _inference;
+    private readonly Func<ModelFolder, LoadedPolicy> _load;
     private readonly FrozenDictionary<string, Swappable<LoadedPolicy>> _policies;
 
     public PolicyRegistry(
         ModelStore store, ModelWatcher watcher, IOptions<ModelOptions> models, IOptions<OnnxOptions> onnx, IOptions<InferenceOptions> inference)
+        : this(store, watcher, models.Value, folder => LoadedPolicy.Load(folder, onnx.Value, inference.Value))
+    {
+    }
+
+    internal PolicyRegistry(ModelStore store, ModelWatcher watcher, ModelOptions models, Func<ModelFolder, LoadedPolicy> load)
     {
         _store = store;
         _watcher = watcher;
-        _models = models.Value;
-        _onnx = onnx.Value;
-        _inference = inference.Value;
-        _policies = new[] { _models.Anchor, _models.Distilled }
+        _models = models;
+        _load = load;
+        _policies = new[] { models.Anchor, models.Distilled }
             .Distinct(StringComparer.Ordinal)                   // one name behind both aliases is loaded once
             .ToFrozenDictionary(name => name, _ => new Swappable<LoadedPolicy>(), StringComparer.Ordinal);
     }
 
-    /// <summary>True once every configured policy is loaded and warmed.</summary>
-    public bool Ready => _policies.Values.All(policy => policy.HasValue);
+    /// <summary>True once every configured policy is loaded and warmed, and while its engine works.</summary>
+    public bool Ready => _policies.Keys.All(name => CurrentOf(name) is { Engine.Healthy: true });
 
     /// <summary>Why a configured policy that is not there could not be loaded. Null when all are there, and while they are still loading.</summary>
     public string? LoadError
@@ -61,7 +64,7 @@ public sealed class PolicyRegistry : IHostedService, IDisposable
     {
         foreach (var name in _policies.Keys)
         {
-            if (_store.Versions(name).Count == 0)
+            if (_store.Latest(name) is null)
             {
                 throw Missing(name);
             }
@@ -69,7 +72,8 @@ public sealed class PolicyRegistry : IHostedService, IDisposable
 
         foreach (var name in _policies.Keys)
         {
-            _watcher.Watch(name, () => CurrentOf(name)?.Folder, (folder, _) => Swap(name, folder));
+            // A policy whose engine has failed counts as absent: the watcher then loads the newest version afresh.
+            _watcher.Watch(name, () => CurrentOf(name) is { Engine.Healthy: true } policy ? policy.Folder : null, (folder, _) => Swap(name, folder));
         }
 
         return Task.CompletedTask;
@@ -166,7 +170,7 @@ public sealed class PolicyRegistry : IHostedService, IDisposable
             return SwapResult.Deferred;
         }
 
-        policy.Commit(LoadedPolicy.Load(next, _onnx, _inference));
+        policy.Commit(_load(next));
         return SwapResult.Swapped;
     }
 

@@ -35,7 +35,7 @@ internal sealed class Sampler(int vocabularySize) : IDisposable
         var modelTotal = Weigh(logits, top, 1f);
         if (parameters.Temperature < SmallestTemperature)
         {
-            return new SampledToken(TensorPrimitives.IndexOfMax(logits), (float)-Math.Log(modelTotal), 0f);
+            return new SampledToken(TensorPrimitives.IndexOfMax(logits), LogProb(0, modelTotal), 0f);
         }
 
         var total = parameters.Temperature == 1f ? modelTotal : Weigh(logits, top, parameters.Temperature);
@@ -47,7 +47,7 @@ internal sealed class Sampler(int vocabularySize) : IDisposable
 
         var token = Pick(uniform * total);
         var distance = (double)logits[token] - top;
-        return new SampledToken(token, (float)(distance - Math.Log(modelTotal)), (float)((distance / parameters.Temperature) - Math.Log(total)));
+        return new SampledToken(token, LogProb(distance, modelTotal), LogProb(distance / parameters.Temperature, total));
     }
 
     /// <summary>log p of each of <paramref name="tokens"/> under its row of logits [tokens, V]; false when a row is not finite.</summary>
@@ -62,13 +62,16 @@ internal sealed class Sampler(int vocabularySize) : IDisposable
                 return false;
             }
 
-            logProbs[i] = (float)((double)row[tokens[i]] - top - Math.Log(Weigh(row, top, 1f)));
+            logProbs[i] = LogProb((double)row[tokens[i]] - top, Weigh(row, top, 1f));
         }
 
         return true;
     }
 
     public void Dispose() => _weights.Dispose();
+
+    /// <summary>Never above 0: the vectorised exp of 0 may be one unit in the last place off 1.</summary>
+    private static float LogProb(double distance, double total) => Math.Min(0f, (float)(distance - Math.Log(total)));
 
     /// <summary>Fills the weights with exp((logit - top) / temperature) and returns their sum.</summary>
     private double Weigh(ReadOnlySpan<float> logits, float top, float temperature)

@@ -15,7 +15,7 @@ internal sealed class TokenFilter(int vocabularySize)
     private readonly int[] _ids = new int[vocabularySize];
     private readonly float[] _values = new float[vocabularySize];
 
-    /// <param name="weights">Unnormalised probabilities [V], the largest 1; changed in place.</param>
+    /// <param name="weights">Unnormalised probabilities [V], the largest about 1; changed in place.</param>
     /// <param name="total">Their sum.</param>
     /// <param name="topK">0 = all.</param>
     /// <param name="topP">1 = all.</param>

@@ -27,8 +27,8 @@ public sealed record EncoderConfig
     public required IReadOnlyList<string> Labels { get; init; }
 
     /// <summary>
-    /// token_type_ids also say whether the same token stands in the other segment: 0/1 = first segment (no/yes), 2/3 = second.
-    /// An exact-match feature that a small encoder cannot learn by itself from few pairs.
+    /// token_type_ids also say whether the same token (apart from case and leading space) stands in the other segment: 0/1 = first segment
+    /// (no/yes), 2/3 = second. An exact-match feature that a small encoder cannot learn by itself from few pairs.
     /// </summary>
     public bool MarksOverlap { get; init; }
 

@@ -16,7 +16,8 @@ public sealed class CandidateScorer : IDisposable
     public CandidateScorer(IOptions<ScoringOptions> options, IOptions<OnnxOptions> onnx, ModelStore store)
     {
         var settings = options.Value;
-        var session = new OnnxOptions { Threads = settings.Threads, Spinning = onnx.Value.Spinning };
+        var threads = settings.Threads > 0 ? settings.Threads : Math.Max(1, Environment.ProcessorCount / 2);
+        var session = new OnnxOptions { Threads = threads, Spinning = onnx.Value.Spinning };
         _card = Serving.Scoring.Scorecard.From(settings);
         _open = scorer => scorer switch
         {

@@ -18,6 +18,7 @@ public sealed class PairEncoder
     private readonly EncoderConfig _config;
     private readonly int _begin;
     private readonly int _end;
+    private readonly int[] _canonical;
 
     // The candidates of a request share one source, so its tokens are asked for many times in a row. Entries are replaced whole.
     private readonly Recent?[] _recent = new Recent?[RecentTexts];
@@ -29,6 +30,7 @@ public sealed class PairEncoder
         _config = config;
         _begin = Marker("<s>", "[CLS]");
         _end = Marker("</s>", "[SEP]");
+        _canonical = config.MarksOverlap ? CanonicalIds(tokenizer) : [];
         if (tokenizer.VocabularySize > config.VocabularySize)
         {
             throw new ModelConfigException(
@@ -91,30 +93,48 @@ public sealed class PairEncoder
         return types;
     }
 
+    /// <summary>
+    /// The first id with the same text apart from case and white space around it: "Real", " real" and "real" are one token to the overlap
+    /// marks, or the first word of every answer would look new.
+    /// </summary>
+    private static int[] CanonicalIds(TextTokenizer tokenizer)
+    {
+        var firsts = new Dictionary<string, int>(StringComparer.Ordinal);
+        var canonical = new int[tokenizer.VocabularySize];
+        for (var id = 0; id < canonical.Length; id++)
+        {
+            var bytes = tokenizer.BytesOf(id).ToArray();
+            var text = string.Concat(bytes.Select(b => (char)(b is >= (byte)'A' and <= (byte)'Z' ? b | 0x20 : b))).Trim(' ');
+            canonical[id] = text.Length == 0 ? id : firsts.TryGetValue(text, out var first) ? first : firsts[text] = id;
+        }
+
+        return canonical;
+    }
+
     /// <summary>0 and 2 for the segments, plus 1 where the same token stands in the other one.</summary>
-    private static byte[] OverlapTypes(ReadOnlySpan<int> source, ReadOnlySpan<int> answer)
+    private byte[] OverlapTypes(ReadOnlySpan<int> source, ReadOnlySpan<int> answer)
     {
         var inSource = new HashSet<int>(source.Length);
         var inAnswer = new HashSet<int>(answer.Length);
         foreach (var id in source)
         {
-            inSource.Add(id);
+            inSource.Add(_canonical[id]);
         }
 
         foreach (var id in answer)
         {
-            inAnswer.Add(id);
+            inAnswer.Add(_canonical[id]);
         }
 
         var types = new byte[source.Length + answer.Length + Markers];
         for (var i = 0; i < source.Length; i++)
         {
-            types[i + 1] = (byte)(inAnswer.Contains(source[i]) ? 1 : 0);
+            types[i + 1] = (byte)(inAnswer.Contains(_canonical[source[i]]) ? 1 : 0);
         }
 
         for (var i = 0; i < answer.Length; i++)
         {
-            types[source.Length + 2 + i] = (byte)(inSource.Contains(answer[i]) ? 3 : 2);
+            types[source.Length + 2 + i] = (byte)(inSource.Contains(_canonical[answer[i]]) ? 3 : 2);
         }
 
         types[^1] = 2;

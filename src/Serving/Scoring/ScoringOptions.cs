@@ -23,9 +23,9 @@ public sealed class ScoringOptions
     [Required]
     public string Entailment { get; set; } = "entailment";
 
-    /// <summary>Threads per scorer model; 0 = every core. Scores do not depend on it.</summary>
+    /// <summary>Threads per scorer model; 0 = half the cores, since reward and entailment run at the same time. Scores do not depend on it.</summary>
     [Range(0, 256)]
-    public int Threads { get; set; } = 1;
+    public int Threads { get; set; }
 
     /// <summary>Most pairs in one run of a scorer model. Scores do not depend on it.</summary>
     [Range(1, 1024)]

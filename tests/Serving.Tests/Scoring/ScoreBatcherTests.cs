@@ -116,7 +116,7 @@ public sealed class ScoreBatcherTests : IDisposable
     [Fact]
     public async Task Shutting_down_ends_the_run_under_way_and_fails_what_waits()
     {
-        var batcher = Batcher();
+        var batcher = Batcher(capacity: 1_000_000);
         var first = await Occupy(batcher);
         var waiting = batcher.RunAsync(Pair(id: 1), TestContext.Current.CancellationToken);
 

@@ -1,0 +1,100 @@
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
+using Serving.Episodes;
+using Serving.Inference;
+using Serving.Observability;
+using Serving.Scoring;
+
+namespace Serving.Generation;
+
+/// <summary>
+/// Samples N candidates from one policy version, scores each as it finishes, picks the best and has all of them on disk before it returns.
+/// Thread-safe. A scorer that fails fails the request: no pick is made in its place, and no episode is written.
+/// </summary>
+public sealed partial class BestOfNGenerator(
+    CandidateScorer scorer,
+    EpisodeLog episodes,
+    IOptions<GenerationOptions> options,
+    TimeProvider time,
+    ILogger<BestOfNGenerator> logger)
+{
+    private readonly GenerationOptions _options = options.Value;
+
+    public async Task<GenerationResult> GenerateAsync(GenerationJob job, int count, CancellationToken cancellationToken)
+    {
+        if (!scorer.Ready)
+        {
+            throw new ApiException(ApiError.NotReady("The scorers are still being loaded; GET /readyz says what is missing."));
+        }
+
+        using var deadline = new Deadline(_options.Deadline, time, cancellationToken);
+        var (candidates, scores) = await SampleAndScoreAsync(job, count, deadline);
+        var order = BestOfN.Rank(scores);
+        var ranking = new Ranking(scorer.Scorecard, scorer.Digest, scores, order);
+
+        if (job.Request.Store)
+        {
+            await episodes.AppendAsync(Record(job, candidates, ranking), cancellationToken);
+        }
+
+        Log.Chosen(logger, job.Id, job.PolicyId, count, order[0], scores[order[0]].Total);
+        return new GenerationResult(candidates, [.. order.Take(job.Request.Answers)], ranking);
+    }
+
+    private async Task<(Candidate[] Candidates, Score[] Scores)> SampleAndScoreAsync(GenerationJob job, int count, Deadline deadline)
+    {
+        var scores = new GroupScores(scorer, job.Prompt.Source, deadline);
+        try
+        {
+            var candidates = await job.Policy.Engine.SampleAsync(
+                new SampleRequest(job.Prompt.Tokens, job.Sampling, count),
+                candidate => _ = scores.Of(candidate.Text),            // scoring runs while other candidates still decode
+                deadline.Token);
+            return (candidates, await Task.WhenAll(candidates.Select(c => scores.Of(c.Text))));
+        }
+        catch (OperationCanceledException) when (deadline.Explain() is { } reason)
+        {
+            throw reason;
+        }
+        finally
+        {
+            deadline.Cancel();                                         // after a failure: the other scores are no longer wanted
+        }
+    }
+
+    private static Episode Record(GenerationJob job, IReadOnlyList<Candidate> candidates, Ranking ranking) => new()
+    {
+        Id = job.Id,
+        Created = job.Created,
+        Policy = job.PolicyId,
+        PolicyDigest = job.PolicyDigest,
+        Scorecard = ranking.Scorecard,
+        ScorecardDigest = ranking.Digest,
+        Source = job.Prompt.Source,
+        Prompt = job.Prompt.Text,
+        PromptTokens = job.Prompt.Tokens,
+        Seed = job.Sampling.Seed,
+        Temperature = job.Sampling.Temperature,
+        TopK = job.Sampling.TopK,
+        TopP = job.Sampling.TopP,
+        Chosen = ranking.Order[0],
+        Metadata = job.Request.Metadata,
+        Independent = true,                                            // every group is N draws to the end; nothing stops one early
+        Candidates = [.. candidates.Select((c, i) => new EpisodeCandidate
+        {
+            Text = c.Text,
+            Tokens = c.Tokens,
+            LogProbs = c.LogProbs,
+            SampledLogProbs = c.SampledLogProbs,
+            Finished = c.FinishReason == FinishReason.Stop,
+            Total = ranking.Scores[i].Total,
+            Scores = ranking.Scores[i].Values,
+        })],
+    };
+
+    private static partial class Log
+    {
+        [LoggerMessage(3000, LogLevel.Debug, "{Id}: policy {Policy}, best of {Count} is candidate {Chosen} with {Total}.")]
+        public static partial void Chosen(ILogger logger, string id, string policy, int count, int chosen, double total);
+    }
+}

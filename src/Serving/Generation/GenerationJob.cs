@@ -1,0 +1,43 @@
+using Serving.Inference;
+using Serving.Models;
+using Serving.Tokenization;
+
+namespace Serving.Generation;
+
+/// <summary>A prompt in the words of one policy.</summary>
+/// <param name="Source">What scorers compare answers with: the last user message, or the prompt's text without special tokens.</param>
+/// <param name="Text">The templated prompt.</param>
+/// <param name="Tokens">What is prefilled.</param>
+public sealed record EncodedPrompt(string Source, string Text, int[] Tokens);
+
+/// <summary>
+/// One request bound to one policy version until it is disposed: whatever is swapped meanwhile, sampling, scoring and the log speak of this version.
+/// </summary>
+public sealed class GenerationJob(Lease<LoadedPolicy> lease, GenerationRequest request, EncodedPrompt prompt) : IDisposable
+{
+    /// <summary>The answer's id, which is the episode's id too.</summary>
+    public required string Id { get; init; }
+
+    public required DateTimeOffset Created { get; init; }
+
+    /// <summary>With the seed.</summary>
+    public required SamplingParameters Sampling { get; init; }
+
+    /// <summary>N of Best-of-N; null = plain samples.</summary>
+    public required int? Candidates { get; init; }
+
+    public GenerationRequest Request => request;
+
+    public EncodedPrompt Prompt => prompt;
+
+    public LoadedPolicy Policy => lease.Value;
+
+    /// <summary>Survives the lease: it is plain managed data.</summary>
+    public TextTokenizer Tokenizer { get; } = lease.Value.Tokenizer;
+
+    public string PolicyId { get; } = lease.Value.Id;
+
+    public string PolicyDigest { get; } = lease.Value.Digest;
+
+    public void Dispose() => lease.Dispose();
+}

@@ -1,0 +1,91 @@
+using System.Collections.ObjectModel;
+using Serving.Inference;
+using Serving.Tokenization;
+
+namespace Serving.Generation;
+
+/// <summary>The route that a request came by, which decides the shape of its answer.</summary>
+public enum AnswerKind
+{
+    /// <summary>/v1/chat/completions.</summary>
+    Chat,
+
+    /// <summary>/v1/completions.</summary>
+    Text,
+}
+
+/// <summary>A request whose every field has been checked as far as that goes without a model. Immutable.</summary>
+public sealed record GenerationRequest
+{
+    public required AnswerKind Kind { get; init; }
+
+    /// <summary>Alias, name or name@version.</summary>
+    public required string Model { get; init; }
+
+    public required RequestPrompt Prompt { get; init; }
+
+    /// <summary>How many answers go out ("n"): independent samples, or the best n of a Best-of-N group.</summary>
+    public int Answers { get; init; } = 1;
+
+    /// <summary>Null = not asked for in the request; the model alias may still mean Best-of-N.</summary>
+    public BestOfNRequest? BestOfN { get; init; }
+
+    /// <summary>Everything but the seed.</summary>
+    public required SamplingParameters Sampling { get; init; }
+
+    /// <summary>Null = the server picks one.</summary>
+    public ulong? Seed { get; init; }
+
+    /// <summary>The client's own labels, kept with the episode.</summary>
+    public IReadOnlyDictionary<string, string> Metadata { get; init; } = ReadOnlyDictionary<string, string>.Empty;
+
+    /// <summary>False = never written down.</summary>
+    public bool Store { get; init; } = true;
+
+    public bool LogProbs { get; init; }
+
+    public bool Stream { get; init; }
+
+    public bool IncludeUsage { get; init; }
+}
+
+/// <summary>What Best-of-N returns beside the best answer and all scores.</summary>
+public enum CandidateReturn
+{
+    /// <summary>No candidates.</summary>
+    Best,
+
+    /// <summary>Every candidate, best first.</summary>
+    Ranked,
+
+    /// <summary>Every candidate, in order of index.</summary>
+    All,
+}
+
+/// <summary>The request's best_of_n object. N = null: as configured.</summary>
+public sealed record BestOfNRequest(int? N, CandidateReturn Return);
+
+/// <summary>What to answer, in one of the three forms that the routes take.</summary>
+public abstract record RequestPrompt
+{
+    /// <summary>Request field that holds it.</summary>
+    public abstract string Field { get; }
+}
+
+/// <summary>A conversation, to be rendered by the policy's chat template.</summary>
+public sealed record ChatPrompt(IReadOnlyList<ChatMessage> Messages) : RequestPrompt
+{
+    public override string Field => "messages";
+}
+
+/// <summary>Text that is encoded as it is; special tokens written in it count as such.</summary>
+public sealed record TextPrompt(string Text) : RequestPrompt
+{
+    public override string Field => "prompt";
+}
+
+/// <summary>Token ids.</summary>
+public sealed record TokenPrompt(int[] Tokens) : RequestPrompt
+{
+    public override string Field => "prompt";
+}

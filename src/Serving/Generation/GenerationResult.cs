@@ -1,0 +1,17 @@
+using Serving.Inference;
+using Serving.Scoring;
+
+namespace Serving.Generation;
+
+/// <summary>What came out of a job. Immutable.</summary>
+/// <param name="Candidates">Everything sampled, in order of index.</param>
+/// <param name="Answers">Indices of the candidates that go out, in that order.</param>
+/// <param name="Ranking">How they were judged; null for plain samples.</param>
+public sealed record GenerationResult(IReadOnlyList<Candidate> Candidates, IReadOnlyList<int> Answers, Ranking? Ranking);
+
+/// <summary>The judgement of a Best-of-N group. Immutable.</summary>
+/// <param name="Scorecard">Name of the scorecard.</param>
+/// <param name="Digest">Its content digest.</param>
+/// <param name="Scores">One per candidate, in order of index.</param>
+/// <param name="Order">All indices, best first.</param>
+public sealed record Ranking(string Scorecard, string Digest, IReadOnlyList<Score> Scores, IReadOnlyList<int> Order);

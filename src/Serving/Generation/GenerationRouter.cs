@@ -1,0 +1,111 @@
+using Microsoft.Extensions.Options;
+using Serving.Inference;
+using Serving.Observability;
+using Serving.Tokenization;
+
+namespace Serving.Generation;
+
+/// <summary>Decides which policy answers a request and in which way, and binds the request to the version that is current now. Thread-safe.</summary>
+public sealed class GenerationRouter(
+    PolicyRegistry policies,
+    SeedSource seeds,
+    IOptions<GenerationOptions> options,
+    TimeProvider time)
+{
+    /// <summary>The anchor with Best-of-N, unless the request says how many.</summary>
+    public const string BestOfNAlias = "best-of-n";
+
+    /// <summary>The distilled policy with one sample.</summary>
+    public const string DistilledAlias = "distilled";
+
+    /// <summary>Whatever the server thinks best; Best-of-N as long as no experiment says otherwise.</summary>
+    public const string AutoAlias = "auto";
+
+    private readonly GenerationOptions _options = options.Value;
+
+    /// <summary>Leases the policy and encodes the prompt. The caller disposes the job.</summary>
+    /// <exception cref="ApiException">Unknown model (404), not loaded yet (503), or a prompt that the policy cannot take (400).</exception>
+    public GenerationJob Begin(GenerationRequest request)
+    {
+        var isBestOfN = request.Model is BestOfNAlias or AutoAlias;
+        var lease = policies.Acquire(isBestOfN ? BestOfNAlias : request.Model) ?? throw Unknown(request.Model);
+        try
+        {
+            var created = time.GetUtcNow();
+            var candidates = request.BestOfN?.N ?? (isBestOfN || request.BestOfN is not null ? Math.Max(_options.Candidates, request.Answers) : null);
+            var prefix = request.Kind == AnswerKind.Chat ? "chatcmpl-" : "cmpl-";
+            return new GenerationJob(lease, request, Encode(request.Prompt, lease.Value))
+            {
+                Id = $"{prefix}{Guid.CreateVersion7(created):N}",
+                Created = created,
+                Candidates = candidates,
+                Sampling = request.Sampling with { Seed = request.Seed ?? seeds.Next() },
+            };
+        }
+        catch
+        {
+            lease.Dispose();
+            throw;
+        }
+    }
+
+    private static EncodedPrompt Encode(RequestPrompt prompt, LoadedPolicy policy)
+    {
+        var tokenizer = policy.Tokenizer;
+        var encoded = prompt switch
+        {
+            ChatPrompt chat => Chat(chat, tokenizer),
+            TextPrompt text => Plain(text.Text, tokenizer.Encode(text.Text), tokenizer),
+            TokenPrompt tokens => Plain(null, tokens.Tokens, tokenizer),
+            _ => throw new ArgumentOutOfRangeException(nameof(prompt)),
+        };
+        var limit = policy.Engine.ContextLength;
+        var unknown = Array.FindIndex(encoded.Tokens, token => token >= policy.Config.VocabularySize);
+        if (unknown >= 0)
+        {
+            throw new ApiException(ApiError.BadRequest(
+                $"\"{prompt.Field}[{unknown}]\" is {encoded.Tokens[unknown]}, but the ids of {policy.Id} end at {policy.Config.VocabularySize - 1}.",
+                $"{prompt.Field}[{unknown}]"));
+        }
+
+        return encoded.Tokens.Length == 0
+            ? throw new ApiException(ApiError.BadRequest($"\"{prompt.Field}\" is empty: send at least one token.", prompt.Field))
+            : encoded.Tokens.Length >= limit
+            ? throw new ApiException(ApiError.BadRequest(
+                $"\"{prompt.Field}\" has {encoded.Tokens.Length} tokens, but {policy.Id} has room for {limit}, the answer included. Shorten it.",
+                prompt.Field,
+                "context_length_exceeded"))
+            : encoded;
+    }
+
+    private static EncodedPrompt Chat(ChatPrompt prompt, TextTokenizer tokenizer)
+    {
+        try
+        {
+            var text = tokenizer.ApplyChatTemplate(prompt.Messages);
+            return new EncodedPrompt(prompt.Messages.Last(m => m.Role == "user").Content, text, tokenizer.Encode(text));
+        }
+        catch (TokenizerException exception)
+        {
+            throw new ApiException(ApiError.BadRequest($"The model cannot take this conversation: {exception.Message}", prompt.Field));
+        }
+    }
+
+    // The same ids must be judged alike however they were sent, so the source comes from the ids.
+    private static EncodedPrompt Plain(string? text, int[] tokens, TextTokenizer tokenizer)
+    {
+        var source = tokenizer.Decode(tokens);
+        return new EncodedPrompt(source, text ?? source, tokens);
+    }
+
+    private ApiException Unknown(string model)
+    {
+        if (!policies.Ready)
+        {
+            return new ApiException(ApiError.NotReady("The models are still being loaded; GET /readyz says what is missing."));
+        }
+
+        string[] known = [BestOfNAlias, DistilledAlias, AutoAlias, .. policies.Current().Select(p => p.Id)];
+        return new ApiException(new ApiError(404, ApiError.InvalidRequest, "model_not_found", $"There is no model \"{model}\"; there are: {string.Join(", ", known)}.", "model"));
+    }
+}

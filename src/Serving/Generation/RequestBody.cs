@@ -1,0 +1,44 @@
+using System.Text.Json;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
+using Microsoft.Net.Http.Headers;
+using Serving.Observability;
+
+namespace Serving.Generation;
+
+/// <summary>Reads a request body as one JSON document; whatever is wrong with it is an <see cref="ApiException"/>.</summary>
+internal static class RequestBody
+{
+    public static async Task<JsonDocument> ReadAsync(HttpRequest request, GenerationOptions options, CancellationToken cancellationToken)
+    {
+        if (request.HttpContext.Features.Get<IHttpRequestBodyDetectionFeature>() is not { CanHaveBody: true } || request.ContentLength == 0)
+        {
+            throw new ApiException(ApiError.BadRequest("The request has no body: send a JSON object.", null, "missing_body"));
+        }
+
+        RefuseOtherMedia(request);
+        try
+        {
+            return await JsonDocument.ParseAsync(request.Body, new JsonDocumentOptions { MaxDepth = options.MaxJsonDepth }, cancellationToken);
+        }
+        catch (JsonException exception)
+        {
+            throw new ApiException(ApiError.BadRequest($"The body is not valid JSON: {exception.Message}", null, "invalid_json"));
+        }
+    }
+
+    private static void RefuseOtherMedia(HttpRequest request)
+    {
+        var isJson = MediaTypeHeaderValue.TryParse(request.ContentType, out var media)
+            && (media.MediaType.Equals("application/json", StringComparison.OrdinalIgnoreCase) || media.Suffix.Equals("json", StringComparison.OrdinalIgnoreCase))
+            && (!media.Charset.HasValue || media.Charset.Equals("utf-8", StringComparison.OrdinalIgnoreCase) || media.Charset.Equals("\"utf-8\"", StringComparison.OrdinalIgnoreCase));
+        if (!isJson || request.Headers.ContentEncoding.Count > 0)
+        {
+            throw new ApiException(new ApiError(
+                StatusCodes.Status415UnsupportedMediaType,
+                ApiError.InvalidRequest,
+                "unsupported_media_type",
+                "Send the body as JSON in UTF-8, not compressed, with the header Content-Type: application/json."));
+        }
+    }
+}

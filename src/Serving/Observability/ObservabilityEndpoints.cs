@@ -1,0 +1,63 @@
+using System.Reflection;
+using System.Text.Json.Serialization;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.HttpResults;
+using Microsoft.AspNetCore.Routing;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Hosting;
+
+namespace Serving.Observability;
+
+/// <summary>One condition of readiness: <paramref name="Reason"/> gives null when it holds, else why not. Registered as a singleton; called often.</summary>
+public sealed record ReadinessCheck(string Name, Func<string?> Reason);
+
+/// <summary>Answer of the probes.</summary>
+/// <param name="Reasons">What is still missing, by check; absent when nothing is.</param>
+public sealed record HealthBody(string Status, [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] IReadOnlyDictionary<string, string>? Reasons);
+
+/// <summary>Answer of /version.</summary>
+public sealed record VersionBody(string Version);
+
+/// <summary>Request ids, the error shape and the probes.</summary>
+public static class ObservabilityEndpoints
+{
+    public static IHostApplicationBuilder AddObservability(this IHostApplicationBuilder builder)
+    {
+        builder.Services.TryAddSingleton(TimeProvider.System);
+        return builder;
+    }
+
+    /// <summary>The outermost middleware: before everything that may fail.</summary>
+    public static IApplicationBuilder UseObservability(this IApplicationBuilder app) => app.UseMiddleware<RequestIds>().UseMiddleware<ApiErrors>();
+
+    public static IEndpointRouteBuilder MapObservability(this IEndpointRouteBuilder routes)
+    {
+        routes.MapGet("/livez", Live);
+        routes.MapGet("/readyz", Ready);
+        routes.MapGet("/health", Ready);                               // vLLM's, TGI's and llama.cpp's name for it
+        routes.MapGet("/version", Version);
+        return routes;
+    }
+
+    private static JsonHttpResult<HealthBody> Live() => TypedResults.Json(new HealthBody("alive", null), ObservabilityJson.Default.HealthBody);
+
+    private static JsonHttpResult<HealthBody> Ready(IEnumerable<ReadinessCheck> checks, HttpResponse response)
+    {
+        var reasons = checks.Select(c => (c.Name, Reason: c.Reason())).Where(c => c.Reason is not null).ToDictionary(c => c.Name, c => c.Reason!);
+        if (reasons.Count == 0)
+        {
+            return TypedResults.Json(new HealthBody("ready", null), ObservabilityJson.Default.HealthBody);
+        }
+
+        response.Headers.RetryAfter = "1";
+        return TypedResults.Json(new HealthBody("not ready", reasons), ObservabilityJson.Default.HealthBody, statusCode: StatusCodes.Status503ServiceUnavailable);
+    }
+
+    private static JsonHttpResult<VersionBody> Version()
+    {
+        var version = typeof(ObservabilityEndpoints).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "0";
+        return TypedResults.Json(new VersionBody(version), ObservabilityJson.Default.VersionBody);
+    }
+}

@@ -1,0 +1,185 @@
+using Serving.Inference;
+using Xunit;
+
+namespace Serving.Tests.Inference;
+
+public sealed class SamplerTests
+{
+    private const int Vocabulary = 333;       // not a multiple of any vector or block
+
+    [Fact]
+    public void Greedy_takes_the_first_of_the_most_probable_tokens()
+    {
+        using var sampler = new Sampler(Vocabulary);
+        var logits = Logits(1, 1);
+        logits[40] = logits[200] = 9;
+
+        var sampled = sampler.Draw(logits, new SamplingParameters { Temperature = 0 }, 0.99)!.Value;
+
+        Assert.Equal(40, sampled.Token);
+        Assert.Equal(LogProbs(logits, 1)[40], sampled.LogProb, 1e-6);
+        Assert.Equal(0, sampled.SampledLogProb);
+    }
+
+    [Theory]
+    [InlineData(1f, 0, 1f)]
+    [InlineData(0.6f, 0, 1f)]
+    [InlineData(1.3f, 0, 0.9f)]
+    [InlineData(1f, 10, 1f)]
+    [InlineData(1f, 300, 1f)]          // more than the block maxima can tell
+    [InlineData(0.8f, 20, 0.7f)]
+    [InlineData(1f, 1, 0.5f)]
+    [InlineData(1f, 0, 0.0001f)]
+    public void Frequencies_and_log_probs_are_those_of_the_sorted_definition(float temperature, int topK, float topP)
+    {
+        const int Draws = 20_000;
+        using var sampler = new Sampler(Vocabulary);
+        var logits = Logits(2, 2.5);
+        var parameters = new SamplingParameters { Temperature = temperature, TopK = topK, TopP = topP };
+        var expected = Distribution(logits, temperature, topK, topP);
+        var raw = LogProbs(logits, 1);
+        var counts = new int[Vocabulary];
+        var worst = 0.0;
+        for (var i = 0; i < Draws; i++)
+        {
+            var sampled = sampler.Draw(logits, parameters, CounterRandom.Uniform(99, 0, i))!.Value;
+            counts[sampled.Token]++;
+            worst = Math.Max(worst, Math.Abs(raw[sampled.Token] - sampled.LogProb));
+            worst = Math.Max(worst, Math.Abs(Math.Log(expected[sampled.Token]) - sampled.SampledLogProb));
+        }
+
+        Assert.True(worst < 1e-5, $"Log-probs differ by {worst:g3}.");
+
+        // Pearson's statistic over cells of at least five expected draws, the rest pooled: mean df, standard deviation sqrt(2 df).
+        var (statistic, cells, restExpected, restCount) = (0.0, 0, 0.0, 0);
+        for (var i = 0; i < Vocabulary; i++)
+        {
+            if (expected[i] == 0)
+            {
+                Assert.Equal(0, counts[i]);
+            }
+            else if (expected[i] * Draws >= 5)
+            {
+                statistic += Math.Pow(counts[i] - (expected[i] * Draws), 2) / (expected[i] * Draws);
+                cells++;
+            }
+            else
+            {
+                restExpected += expected[i] * Draws;
+                restCount += counts[i];
+            }
+        }
+
+        statistic += restExpected > 0 ? Math.Pow(restCount - restExpected, 2) / restExpected : 0;
+        var freedom = cells + (restExpected > 0 ? 1 : 0) - 1;
+        Assert.True(statistic <= freedom + (4 * Math.Sqrt(2.0 * freedom)), $"chi-square {statistic:f1} with {freedom} degrees of freedom");
+    }
+
+    [Fact]
+    public void Every_uniform_number_gives_the_token_at_that_place_of_the_running_sum()
+    {
+        using var sampler = new Sampler(Vocabulary);
+        var logits = Logits(3, 2);
+        var probabilities = Distribution(logits, 1, 0, 1);
+        var sum = 0.0;
+        for (var token = 0; token < Vocabulary; token++)
+        {
+            var middle = sum + (probabilities[token] / 2);
+            sum += probabilities[token];
+            if (probabilities[token] > 1e-5)
+            {
+                Assert.Equal(token, sampler.Draw(logits, new SamplingParameters(), middle)!.Value.Token);
+            }
+        }
+
+        Assert.Equal(0, sampler.Draw(logits, new SamplingParameters(), 0)!.Value.Token);
+        Assert.Equal(Vocabulary - 1, sampler.Draw(logits, new SamplingParameters(), Math.BitDecrement(1.0))!.Value.Token);
+    }
+
+    [Theory]
+    [InlineData(5, 1f)]
+    [InlineData(0, 0.45f)]
+    public void Equal_logits_are_kept_by_the_smaller_id(int topK, float topP)
+    {
+        using var sampler = new Sampler(10);
+        var tokens = Enumerable.Range(0, 200)
+            .Select(i => sampler.Draw(new float[10], new SamplingParameters { TopK = topK, TopP = topP }, CounterRandom.Uniform(4, 0, i))!.Value.Token)
+            .Distinct().Order();
+        Assert.Equal([0, 1, 2, 3, 4], tokens);
+    }
+
+    [Fact]
+    public void Where_the_row_lies_in_memory_changes_no_bit()
+    {
+        using var sampler = new Sampler(Vocabulary);
+        var logits = Logits(6, 2);
+        var parameters = new SamplingParameters { Temperature = 0.9f, TopP = 0.95f };
+        var expected = sampler.Draw(logits, parameters, 0.37);
+        var batch = new float[Vocabulary * 40];
+        for (var row = 0; row < 39; row++)
+        {
+            logits.CopyTo(batch, (row * Vocabulary) + (row % 5));
+            Assert.Equal(expected, sampler.Draw(batch.AsSpan((row * Vocabulary) + (row % 5), Vocabulary), parameters, 0.37));
+        }
+    }
+
+    [Theory]
+    [InlineData(float.NaN)]
+    [InlineData(float.PositiveInfinity)]
+    public void Logits_that_are_not_finite_give_no_token(float value)
+    {
+        using var sampler = new Sampler(Vocabulary);
+        var logits = Logits(7, 1);
+        logits[123] = value;
+        Assert.Null(sampler.Draw(logits, new SamplingParameters(), 0.5));
+        Assert.False(sampler.TryLogProbs(logits, [0], new float[1]));
+    }
+
+    [Fact]
+    public void A_masked_token_is_never_drawn_and_a_row_of_masks_gives_none()
+    {
+        using var sampler = new Sampler(Vocabulary);
+        var logits = new float[Vocabulary];
+        logits.AsSpan().Fill(float.NegativeInfinity);
+        Assert.Null(sampler.Draw(logits, new SamplingParameters(), 0.5));
+
+        logits[70] = -3;
+        foreach (var uniform in new[] { 0, 0.5, Math.BitDecrement(1.0) })
+        {
+            var sampled = sampler.Draw(logits, new SamplingParameters { TopP = 0.9f, TopK = 3 }, uniform)!.Value;
+            Assert.Equal(70, sampled.Token);
+            Assert.InRange(sampled.LogProb, -1e-6f, 0);
+            Assert.InRange(sampled.SampledLogProb, -1e-6f, 0);
+        }
+    }
+
+    private static float[] Logits(int seed, double scale)
+    {
+        var random = new Random(seed);
+        return [.. Enumerable.Range(0, Vocabulary).Select(_ => (float)(scale * ((random.NextDouble() * 2) - 1) * Math.Sqrt(3)))];
+    }
+
+    private static double[] LogProbs(float[] logits, double temperature) => Testing.DecoderReference.LogProbs([.. logits.Select(logit => logit / temperature)]);
+
+    /// <summary>The textbook definition: sort, cut at k, renormalise, cut where p is reached, renormalise.</summary>
+    private static double[] Distribution(float[] logits, double temperature, int topK, double topP)
+    {
+        var probabilities = LogProbs(logits, temperature).Select(Math.Exp).ToArray();
+        var order = Enumerable.Range(0, logits.Length).OrderByDescending(i => logits[i]).ThenBy(i => i).ToArray();
+        var kept = order.Take(topK > 0 ? topK : order.Length).ToArray();
+        var total = kept.Sum(i => probabilities[i]);
+        var (sum, count) = (0.0, 0);
+        while (count < kept.Length && (count == 0 || sum < topP * total))
+        {
+            sum += probabilities[kept[count++]];
+        }
+
+        var distribution = new double[logits.Length];
+        foreach (var i in kept[..count])
+        {
+            distribution[i] = probabilities[i] / sum;
+        }
+
+        return distribution;
+    }
+}

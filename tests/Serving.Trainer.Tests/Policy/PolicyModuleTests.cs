@@ -1,0 +1,143 @@
+using Serving.Inference;
+using Serving.Models;
+using Serving.Onnx;
+using Serving.Testing;
+using Serving.Trainer.Policy;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Serving.Trainer.Tests.Policy;
+
+public sealed class PolicyModuleTests : IDisposable
+{
+    private readonly TemporaryFolder _folder = new();
+
+    public static TheoryData<string> Shipped => ShippedModels.Ids(ModelKind.Policy);
+
+    [Theory]
+    [MemberData(nameof(Shipped))]
+    public void A_shipped_policy_has_the_same_logits_in_TorchSharp_as_in_ONNX_Runtime(string id)
+    {
+        AssertSameLogits(ShippedModels.Find(id).Path);
+    }
+
+    [Fact]
+    public void A_random_policy_has_the_same_logits_in_TorchSharp_as_in_ONNX_Runtime()
+    {
+        TinyPolicy.Write(_folder.Path, TinyPolicy.Config with { TieEmbeddings = false });
+
+        AssertSameLogits(_folder.Path);
+    }
+
+    [Fact]
+    public void Weights_written_and_read_again_are_the_same_bits()
+    {
+        TinyPolicy.Write(_folder.Path);
+        var before = File.ReadAllBytes(_folder.File(ModelFiles.Weights));
+        using var policy = PolicyWeights.Load(_folder.Path);
+
+        PolicyWeights.Write(policy, _folder.Path);
+
+        Assert.Equal(before, File.ReadAllBytes(_folder.File(ModelFiles.Weights)));
+    }
+
+    [Fact]
+    public void Token_log_probs_are_the_log_softmax_of_the_logits_at_the_next_token()
+    {
+        using var scope = NewDisposeScope();
+        using var policy = new PolicyModule(TinyPolicy.Config, seed: 3);
+        var ids = randint(4, TinyPolicy.Config.VocabularySize, [3, 17], ScalarType.Int64);
+
+        var expected = nn.functional.log_softmax(policy.Logits(ids), -1).narrow(1, 0, 16).gather(2, ids.narrow(1, 1, 16).unsqueeze(-1)).squeeze(-1);
+
+        Assert.True((policy.TokenLogProbs(ids) - expected).abs().max().item<float>() < 1e-5);
+    }
+
+    [Fact]
+    public void A_token_changes_nothing_before_it()
+    {
+        using var scope = NewDisposeScope();
+        using var policy = new PolicyModule(TinyPolicy.Config, seed: 3);
+        var ids = randint(4, TinyPolicy.Config.VocabularySize, [1, 20], ScalarType.Int64);
+        var changed = ids.clone();
+        changed[0, 12] = (ids[0, 12] + 1) % 100 + 4;
+
+        var difference = (policy.Logits(ids) - policy.Logits(changed)).abs().amax([2]);
+
+        Assert.Equal(0f, difference.narrow(1, 0, 12).max().item<float>());
+        Assert.True(difference.narrow(1, 12, 8).min().item<float>() > 0);
+    }
+
+    [Fact]
+    public void Gradients_equal_finite_differences_in_double()
+    {
+        using var scope = NewDisposeScope();
+        set_num_threads(1);
+        using var policy = new PolicyModule(TinyPolicy.Config with { Layers = 1, HiddenSize = 32, Heads = 2, KeyValueHeads = 1, VocabularySize = 40 }, seed: 5, ScalarType.Float64);
+        var ids = randint(4, 40, [2, 9], ScalarType.Int64);
+        Tensor Loss() => policy.TokenLogProbs(ids).square().mean();
+        Loss().backward();
+        const double step = 1e-5;
+        foreach (var (name, parameter) in policy.named_parameters())
+        {
+            using var quiet = no_grad();
+            var flat = parameter.view(-1);
+            var at = parameter.numel() / 2;
+            var value = flat[at].item<double>();
+            flat[at] = value + step;
+            var above = Loss().item<double>();
+            flat[at] = value - step;
+            var below = Loss().item<double>();
+            flat[at] = value;
+
+            var expected = (above - below) / (2 * step);
+            var actual = parameter.grad!.view(-1)[at].item<double>();
+            Assert.True(Math.Abs(expected - actual) < 1e-7 + (1e-4 * Math.Abs(expected)), $"{name}: {actual} instead of {expected}");
+        }
+    }
+
+    [Fact]
+    public void Bfloat16_products_stay_close_and_give_fp32_gradients()
+    {
+        using var scope = NewDisposeScope();
+        using var policy = new PolicyModule(TinyPolicy.Config, seed: 3);
+        var ids = randint(4, TinyPolicy.Config.VocabularySize, [2, 17], ScalarType.Int64);
+        var exact = policy.TokenLogProbs(ids).mean().item<float>();
+
+        policy.ComputeType = ScalarType.BFloat16;
+        var rounded = policy.TokenLogProbs(ids).mean();
+        rounded.backward();
+
+        Assert.True(Math.Abs(exact - rounded.item<float>()) < 0.02);
+        Assert.All(policy.parameters(), parameter => Assert.Equal(ScalarType.Float32, parameter.grad!.dtype));
+    }
+
+    [Fact]
+    public void A_sequence_longer_than_the_context_is_refused()
+    {
+        using var policy = new PolicyModule(TinyPolicy.Config with { MaxPositions = 16 }, seed: 3);
+        using var ids = zeros(1, 17, dtype: ScalarType.Int64);
+
+        Assert.Contains("17", Assert.Throws<ArgumentException>(() => policy.Logits(ids)).Message);
+    }
+
+    public void Dispose() => _folder.Dispose();
+
+    private static void AssertSameLogits(string folder)
+    {
+        using var scope = NewDisposeScope();
+        using var policy = PolicyWeights.Load(folder);
+        var tokens = Enumerable.Range(0, 60).Select(i => 4 + (i * 37 % (policy.Config.VocabularySize - 4))).ToArray();
+        var expected = policy.Logits(tensor(tokens.Select(token => (long)token).ToArray()).unsqueeze(0)).ToFloats();
+
+        using var decoder = OnnxDecoder.Load(folder, new OnnxOptions { Threads = 1 }, new InferenceOptions { Slots = 2, PrefillChunk = 64 });
+        var actual = decoder.Prefill(0, tokens, 0, tokens.Length);
+
+        Assert.Equal(expected.Length, actual.Length);
+        Assert.True(expected.Max() - expected.Min() > 0.5f, "The logits are too flat to tell anything.");
+        for (var i = 0; i < expected.Length; i++)
+        {
+            Assert.True(Math.Abs(expected[i] - actual[i]) < 1e-4, $"logit {i}: {actual[i]} in ONNX Runtime, {expected[i]} in TorchSharp");
+        }
+    }
+}

@@ -1,0 +1,68 @@
+using System.Text.Json;
+using Serving.Trainer.Policy;
+using Serving.Trainer.Pretraining;
+using TorchSharp;
+
+namespace Serving.Trainer.Tests.Pretraining;
+
+public sealed class PolicyPretrainingTests : IDisposable
+{
+    private readonly TinyTask _task = new();
+
+    public PolicyPretrainingTests() => torch.set_num_threads(1);
+
+    [Fact]
+    public void Training_lowers_the_validation_loss()
+    {
+        var (untrained, before) = new PolicyPretraining(Options("before", steps: 1), TimeProvider.System).Run();
+        var (trained, after) = new PolicyPretraining(Options("after", steps: 60), TimeProvider.System).Run();
+        using (untrained)
+        using (trained)
+        {
+            Assert.True(after < before - 1, $"{before} before, {after} after 60 steps");
+        }
+    }
+
+    [Fact]
+    public void A_run_stopped_at_a_checkpoint_and_resumed_gives_the_same_bits_and_the_same_losses()
+    {
+        using var whole = new PolicyPretraining(Options("whole", steps: 40), TimeProvider.System).Run().Policy;
+        // A run of the same schedule that dies after its checkpoint at step 20: the folder is what a kill leaves behind.
+        var options = Options("stopped", steps: 40);
+        using (var _ = new PolicyPretraining(options, TimeProvider.System).Run(until: 20).Policy)
+        {
+        }
+
+        using var resumed = new PolicyPretraining(options with { Resume = true }, TimeProvider.System).Run().Policy;
+
+        Assert.All(whole.named_parameters(), pair => Assert.Equal(pair.parameter.ToFloats(), resumed.get_parameter(pair.name)!.ToFloats()));
+        Assert.Equal(Losses("whole"), Losses("stopped"));
+    }
+
+    public void Dispose() => _task.Dispose();
+
+    private PretrainOptions Options(string run, int steps) => new()
+    {
+        Data = _task.Data,
+        Validation = _task.Data,
+        Tokenizer = _task.Folder,
+        Run = _task.Run(run),
+        HiddenSize = 32,
+        Layers = 1,
+        Heads = 2,
+        KeyValueHeads = 1,
+        IntermediateSize = 48,
+        Steps = steps,
+        TokensPerBatch = 512,
+        PeakLearningRate = 1e-2,
+        Seed = 3,
+    };
+
+    private List<(int, double)> Losses(string run) =>
+    [
+        .. File.ReadLines(Path.Combine(_task.Run(run), "log.jsonl"))
+            .Select(line => JsonDocument.Parse(line).RootElement)
+            .Where(line => line.TryGetProperty("loss", out _))
+            .Select(line => (line.GetProperty("step").GetInt32(), line.GetProperty("loss").GetDouble())),
+    ];
+}
