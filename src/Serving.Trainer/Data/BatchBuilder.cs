@@ -2,13 +2,16 @@ using Serving.Trainer.Objectives;
 
 namespace Serving.Trainer.Data;
 
-/// <summary>Chooses the candidates of a step and pads them into a <see cref="TokenBatch"/>. Deterministic: draws depend on (seed, step, group, row).</summary>
+/// <summary>Chooses the candidates of a step and packs them into a <see cref="TokenBatch"/>. Deterministic: draws depend on (seed, step, group, row).</summary>
 /// <param name="targetCandidates">n of the Best-of-n that the weights stand for.</param>
 /// <param name="candidatesPerGroup">Logged candidates of a group that enter a step; 0 = all.</param>
 /// <param name="seed">Seed of the run.</param>
 public sealed class BatchBuilder(int targetCandidates, int candidatesPerGroup, ulong seed)
 {
-    private const long Padding = 0;        // never read: rows pick answer positions only, and causal attention never looks to the right
+    /// <summary>
+    /// Longest row that answers are packed into: attention grows with its square, so long answers get rows of their own and pay for the prompt again.
+    /// </summary>
+    private const int LongestRow = 512;
 
     private readonly StepRandom _random = new(seed, "batch");
 
@@ -21,24 +24,28 @@ public sealed class BatchBuilder(int targetCandidates, int candidatesPerGroup, u
             AddEntries(entries, groups[g], g, step);
         }
 
-        var width = entries.Max(entry => entry.PromptLength + entry.Tokens);
-        var ids = new long[entries.Count * width];
-        Array.Fill(ids, Padding);
-        for (var b = 0; b < entries.Count; b++)
-        {
-            var at = b * width;
-            foreach (var token in groups[entries[b].Group].Prompt)
-            {
-                ids[at++] = token;
-            }
+        return new TokenBatch(groups.Count, [.. entries], Pack(groups, entries));
+    }
 
-            foreach (var token in entries[b].Candidate.Tokens)
+    /// <summary>Answers of one prompt go into one row as long as it stays short; every row holds at least one.</summary>
+    private static List<PackedRow> Pack(IReadOnlyList<CandidateGroup> groups, List<BatchEntry> entries)
+    {
+        var rows = new List<PackedRow>();
+        for (var b = 0; b < entries.Count;)
+        {
+            var group = entries[b].Group;
+            var (answers, tokens) = (new List<int>(), entries[b].PromptLength);
+            do
             {
-                ids[at++] = token;
+                answers.Add(b);
+                tokens += entries[b++].Tokens;
             }
+            while (b < entries.Count && entries[b].Group == group && tokens + entries[b].Tokens <= LongestRow);
+
+            rows.Add(new PackedRow(groups[group].Prompt, answers, tokens));
         }
 
-        return new TokenBatch(groups.Count, ids, width, [.. entries]);
+        return rows;
     }
 
     private void AddEntries(List<BatchEntry> entries, CandidateGroup group, int number, long step)

@@ -55,7 +55,7 @@ public sealed class ObjectiveInputs(
     public Tensor Row(IEnumerable<double> values) => tensor(values.ToArray(), LogProbs.dtype, LogProbs.device);
 
     private Tensor RowsOf(PolicyModule module) =>
-        module.forward(batch.Ids).reshape(-1, module.Config.HiddenSize).index_select(0, batch.Rows);
+        module.forward(batch.Ids, batch.Positions, batch.Mask).reshape(-1, module.Config.HiddenSize).index_select(0, batch.Rows);
 
     private Tensor PerSequence(PolicyModule module, Tensor hidden)
     {

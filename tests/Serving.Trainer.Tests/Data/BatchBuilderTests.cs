@@ -7,26 +7,45 @@ namespace Serving.Trainer.Tests.Data;
 public sealed class BatchBuilderTests
 {
     [Fact]
-    public void Rows_are_the_positions_that_predict_answer_tokens()
+    public void Answers_share_the_row_of_their_prompt_and_rows_are_the_positions_that_predict_answer_tokens()
     {
         var groups = new[] { Group("a", [0, 1], prompt: 2), Group("b", [3, 2, 1], prompt: 4) };
 
         using var batch = new BatchBuilder(2, 0, 1).Build(groups, step: 0);
 
-        Assert.Equal([5, 8], batch.Ids.shape);
-        var ids = batch.Ids.data<long>().ToArray();
-        Assert.Equal([10, 11, 40, 2, 0, 0, 0, 0], ids[..8]);
-        Assert.Equal([10, 11, 12, 13, 46, 47, 48, 2], ids[32..]);
-        Assert.Equal([2, 2, 4, 4, 4], batch.PromptLengths);
-        var rows = batch.Rows.data<long>().ToArray();
-        var owners = batch.Owners.data<long>().ToArray();
-        Assert.Equal(batch.Targets.data<long>().ToArray(), rows.Select(row => ids[row + 1]));
-        Assert.Equal([1, 2], rows[..2]);
-        Assert.Equal([0, 0, 1, 1, 1], owners[..5]);
-        foreach (var (entry, b) in batch.Entries.Select((entry, b) => (entry, b)))
+        Assert.Equal([2, 13], batch.Ids.shape);
+        Assert.Equal([10, 11, 40, 2, 43, 44, 2, 0, 0, 0, 0, 0, 0, 10, 11, 12, 13, 40, 2, 43, 44, 2, 46, 47, 48, 2], batch.Ids.data<long>().ToArray());
+        Assert.Equal([0, 1, 2, 3, 2, 3, 4, 0, 0, 0, 0, 0, 0, 0, 1, 2, 3, 4, 5, 4, 5, 6, 4, 5, 6, 7], batch.Positions.data<long>().ToArray());
+        Assert.Equal([1, 2, 1, 4, 5, 16, 17, 16, 19, 20, 16, 22, 23, 24], batch.Rows.data<long>().ToArray());
+        Assert.Equal([40, 2, 43, 44, 2, 40, 2, 43, 44, 2, 46, 47, 48, 2], batch.Targets.data<long>().ToArray());
+        Assert.Equal([0, 0, 1, 1, 1, 2, 2, 3, 3, 3, 4, 4, 4, 4], batch.Owners.data<long>().ToArray());
+        Assert.Equal(7 + 13, batch.Tokens);
+    }
+
+    [Fact]
+    public void A_token_sees_the_prompt_and_its_own_answer_up_to_itself()
+    {
+        using var batch = new BatchBuilder(2, 0, 1).Build([Group("a", [0, 1], prompt: 2)], step: 0);
+
+        var mask = batch.Mask.data<bool>().ToArray();
+        int[][] seen = [[0], [0, 1], [0, 1, 2], [0, 1, 2, 3], [0, 1, 4], [0, 1, 4, 5], [0, 1, 4, 5, 6]];
+        for (var token = 0; token < 7; token++)
         {
-            Assert.Equal(entry.Candidate.Tokens, Enumerable.Range(0, rows.Length).Where(r => owners[r] == b).Select(r => (int)ids[rows[r] + 1]));
+            Assert.Equal(seen[token], Enumerable.Range(0, 7).Where(other => mask[(token * 7) + other]));
         }
+    }
+
+    [Fact]
+    public void Answers_that_would_make_a_row_too_long_get_another_row_with_the_prompt_again()
+    {
+        var group = Group("a", [0, 1, 2], prompt: 300);
+        var long_ = group with { Candidates = [.. group.Candidates.Select(candidate => candidate with { Tokens = [.. Enumerable.Repeat(5, 150)] })] };
+
+        using var batch = new BatchBuilder(2, 0, 1).Build([long_], step: 0);
+
+        Assert.Equal([3, 450], batch.Ids.shape);
+        Assert.Equal(3, batch.Entries.Count);
+        Assert.Equal([299, 749, 1199], batch.Rows.data<long>().ToArray().Where((_, r) => r % 150 == 0));
     }
 
     [Fact]

@@ -28,7 +28,8 @@ public sealed class ObjectiveTests
         for (var b = 0; b < batch.Entries.Count; b++)
         {
             var entry = batch.Entries[b];
-            var ids = batch.Ids.narrow(0, b, 1).narrow(1, 0, entry.PromptLength + entry.Tokens);
+            var prompt = Enumerable.Range(10, entry.PromptLength);
+            var ids = tensor(prompt.Concat(entry.Candidate.Tokens).Select(id => (long)id).ToArray()).unsqueeze(0);
             var perToken = special.log_softmax(policy.Logits(ids) / temperature, -1)
                 .narrow(1, entry.PromptLength - 1, entry.Tokens)
                 .gather(2, ids.narrow(1, entry.PromptLength, entry.Tokens).unsqueeze(2));
@@ -51,7 +52,7 @@ public sealed class ObjectiveTests
         var inputs = new ObjectiveInputs(student, batch, teacher: teacher);
         var chunked = ChunkedDivergence.WeightedSum(student, inputs.Hidden, teacher, inputs.TeacherHidden, weights, beta, 1.5, chunk: 4);
         var gradients = Gradients(student, chunked);
-        var rows = student.forward(batch.Ids).reshape(-1, student.Config.HiddenSize).index_select(0, batch.Rows);
+        var rows = student.forward(batch.Ids, batch.Positions, batch.Mask).reshape(-1, student.Config.HiddenSize).index_select(0, batch.Rows);
         var whole = (JensenShannon.PerToken(student.Project(rows), teacher.Project(inputs.TeacherHidden), beta, 1.5) * weights).sum();
         var expected = Gradients(student, whole);
 
