@@ -51,7 +51,7 @@ internal sealed class TrainingState(string run)
 
                 replay = JsonSerializer.Deserialize<ReplayState>(File.ReadAllText(Beside(path, ReplayFile)));
             },
-            optimizer);
+            optimizer).Step;
         return (step, replay ?? throw new InvalidDataException($"{run}: the checkpoint does not say where replay stood. Start the run anew in another folder."));
     }
 

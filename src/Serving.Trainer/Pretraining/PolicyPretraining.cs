@@ -60,7 +60,7 @@ public sealed class PolicyPretraining(PretrainOptions options, TimeProvider time
 
             if ((step + 1) % CheckpointEvery == 0 || step + 1 == until)
             {
-                checkpoint.Save(step + 1, copies, path => PolicyWeights.WriteTensors(policy, path), optimizer);
+                checkpoint.Save(step + 1, path => PolicyWeights.WriteTensors(policy, path), optimizer, copies);
                 log.Write(step, ("validation", ValidationLoss(policy, validation)));
                 (tokens, since) = (0, time.GetTimestamp());
             }
