@@ -6,11 +6,12 @@ return args switch
     ["decode", .. var rest] => DecodeBenchmark.Run(rest),
     ["training", .. var rest] => TrainingBenchmark.Run(rest),
     ["quality", .. var rest] => await QualityBenchmark.Run(rest),
+    ["score", .. var rest] => ScoreBenchmark.Run(rest),
     _ => Usage(),
 };
 
 static int Usage()
 {
-    Console.Error.WriteLine("Usage: dotnet run -c Release --project perf/Serving.Benchmarks -- decode | training | quality [--help]");
+    Console.Error.WriteLine("Usage: dotnet run -c Release --project perf/Serving.Benchmarks -- decode | training | quality | score [--help]");
     return 1;
 }
