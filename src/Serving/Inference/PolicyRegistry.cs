@@ -124,7 +124,7 @@ public sealed class PolicyRegistry : IHostedService, IDisposable
         {
             if (policy is not null && served.TrueForAll(model => model.Id != id))
             {
-                served.Add(new ServedModel(id, policy.Folder, policy.Config.MaxPositions));
+                served.Add(new ServedModel(id, policy.Folder, policy.Engine.ContextLength));
             }
         }
     }

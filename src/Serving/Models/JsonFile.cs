@@ -10,7 +10,7 @@ internal static class JsonFile
 
     private const int LargestBytes = 16 << 20;
 
-    private static readonly JsonDocumentOptions Strict = new() { AllowDuplicateProperties = false };
+    private static readonly JsonDocumentOptions _strict = new() { AllowDuplicateProperties = false };
 
     /// <summary>The object in <paramref name="path"/>; <paramref name="error"/> makes the exception from a message that already names the file.</summary>
     public static JsonObject ReadObject(string path, Func<string, ModelException> error)
@@ -28,7 +28,7 @@ internal static class JsonFile
                 throw error($"{path}: {file.Length} bytes are too many for this file; the limit is {LargestBytes}.");
             }
 
-            var root = JsonNode.Parse(File.ReadAllBytes(path), null, Strict) as JsonObject
+            var root = JsonNode.Parse(File.ReadAllBytes(path), null, _strict) as JsonObject
                 ?? throw error($"{path}: expected a JSON object.");
             Touch(root);
             return root;

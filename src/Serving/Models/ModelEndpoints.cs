@@ -7,6 +7,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Options;
+using Serving.Observability;
 
 namespace Serving.Models;
 
@@ -60,11 +61,17 @@ public static class ModelEndpoints
 
     private static Ok<ModelList> List(ServedModels served) => TypedResults.Ok(new ModelList("list", [.. served().Select(Card)]));
 
-    private static Results<Ok<ModelCard>, NotFound<ModelErrorBody>> Get(string id, ServedModels served) =>
+    private static Results<Ok<ModelCard>, NotFound<ApiErrorBody>> Get(string id, ServedModels served) =>
         served().FirstOrDefault(model => model.Id == id) is { } found
             ? TypedResults.Ok(Card(found))
-            : TypedResults.NotFound(new ModelErrorBody(new ModelError(
-                $"The model \"{id}\" does not exist; GET /v1/models lists those that do.", "invalid_request_error", "model", "model_not_found")));
+            : TypedResults.NotFound(Unknown(id).Body);
+
+    private static ApiError Unknown(string id) => new(
+        StatusCodes.Status404NotFound,
+        ApiError.InvalidRequest,
+        "model_not_found",
+        $"The model \"{id}\" does not exist; GET /v1/models lists those that do.",
+        "model");
 
     private static ModelCard Card(ServedModel model) => new(
         model.Id,
@@ -74,12 +81,4 @@ public static class ModelEndpoints
         model.Version.Id,
         model.Version.Manifest.Parent,
         model.MaxTokens);
-
-    private sealed record ModelErrorBody([property: JsonPropertyName("error")] ModelError Error);
-
-    private sealed record ModelError(
-        [property: JsonPropertyName("message")] string Message,
-        [property: JsonPropertyName("type")] string Type,
-        [property: JsonPropertyName("param")] string Param,
-        [property: JsonPropertyName("code")] string Code);
 }

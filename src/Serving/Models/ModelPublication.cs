@@ -13,7 +13,7 @@ internal sealed class ModelPublication(string root, string name, TimeProvider ti
     private const string UnfinishedManifest = ".manifest.json.tmp";
 
     /// <summary>Leftovers of dead publishers are removed only at this age: nobody writes one version for a day.</summary>
-    private static readonly TimeSpan Abandoned = TimeSpan.FromDays(1);
+    private static readonly TimeSpan _abandoned = TimeSpan.FromDays(1);
 
     private readonly string _home = Path.Combine(root, name);
     private readonly SortedDictionary<string, string> _files = new(StringComparer.Ordinal);
@@ -122,7 +122,7 @@ internal sealed class ModelPublication(string root, string name, TimeProvider ti
     {
         foreach (var leftover in Directory.EnumerateDirectories(_home, StagingPrefix + "*"))
         {
-            if (time.GetUtcNow() - Directory.GetLastWriteTimeUtc(leftover) > Abandoned)
+            if (time.GetUtcNow() - Directory.GetLastWriteTimeUtc(leftover) > _abandoned)
             {
                 Remove(leftover);
             }

@@ -19,8 +19,8 @@ namespace Serving.Tests.Inference;
 
 public sealed class PolicyRegistryTests : IDisposable
 {
-    private static readonly InferenceOptions Engine = new() { Slots = 4, ContextLength = 64 };
-    private static readonly OnnxOptions Session = new() { Threads = 1 };
+    private static readonly InferenceOptions _engine = new() { Slots = 4, ContextLength = 64 };
+    private static readonly OnnxOptions _session = new() { Threads = 1 };
 
     private readonly TemporaryFolder _folder = new();
     private readonly LogLines<ModelWatcher> _log = new();
@@ -69,7 +69,7 @@ public sealed class PolicyRegistryTests : IDisposable
         Assert.Equal(["anchor@1", "student@1"], registry.Current().Select(policy => policy.Id).Order());
         Assert.Equal(
             ["anchor", "anchor@1", "best-of-n", "distilled", "student", "student@1"], registry.Served().Select(model => model.Id).Order(StringComparer.Ordinal));
-        Assert.All(registry.Served(), model => Assert.Equal(128, model.MaxTokens));
+        Assert.All(registry.Served(), model => Assert.Equal(64, model.MaxTokens));
     }
 
     [Fact]
@@ -253,7 +253,7 @@ public sealed class PolicyRegistryTests : IDisposable
 
             broken = false;
             using var good = Load(folder);
-            return new LoadedPolicy(folder, good.Config, good.Tokenizer, new PolicyEngine(new FailingDecoder(), Engine, [TinyPolicy.Eos], good.Tokenizer.BytesOf));
+            return new LoadedPolicy(folder, good.Config, good.Tokenizer, new PolicyEngine(new FailingDecoder(), _engine, [TinyPolicy.Eos], good.Tokenizer.BytesOf));
         });
         Look();
         Assert.True(registry.Ready);
@@ -359,7 +359,7 @@ public sealed class PolicyRegistryTests : IDisposable
         builder.WebHost.UseUrls("http://127.0.0.1:0");
         builder.Configuration["Models:Root"] = _folder.Path;
         builder.Configuration["Models:PollInterval"] = "00:00:00.05";
-        builder.Configuration["Inference:Slots"] = Engine.Slots.ToString(CultureInfo.InvariantCulture);
+        builder.Configuration["Inference:Slots"] = _engine.Slots.ToString(CultureInfo.InvariantCulture);
         builder.AddModels().AddInference();
         var app = builder.Build();
         app.MapModels();
@@ -383,7 +383,7 @@ public sealed class PolicyRegistryTests : IDisposable
         return lease?.Value.Id;
     }
 
-    private static LoadedPolicy Load(ModelFolder folder) => LoadedPolicy.Load(folder, Session, Engine);
+    private static LoadedPolicy Load(ModelFolder folder) => LoadedPolicy.Load(folder, _session, _engine);
 
     private static SampleRequest Request(ulong seed) =>
         new([TinyPolicy.Bos, 40, 41, 42], new SamplingParameters { Seed = seed, MaxTokens = 8, IgnoreEos = true }, Candidates: 2);
@@ -410,7 +410,7 @@ public sealed class PolicyRegistryTests : IDisposable
 
     private sealed class FailingDecoder : IDecoder
     {
-        public int Slots => Engine.Slots;
+        public int Slots => _engine.Slots;
 
         public int ContextLength => 64;
 

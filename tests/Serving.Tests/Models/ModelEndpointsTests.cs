@@ -16,12 +16,10 @@ namespace Serving.Tests.Models;
 
 public sealed class ModelEndpointsTests : IDisposable
 {
-    private static readonly DateTimeOffset Noon = new(2026, 1, 31, 12, 0, 0, TimeSpan.Zero);
-
     private readonly TemporaryFolder _folder = new();
     private readonly ModelFolder _version;
 
-    public ModelEndpointsTests() => _version = new ModelStore(_folder.Path, new SetTime(Noon)).Publish(
+    public ModelEndpointsTests() => _version = new ModelStore(_folder.Path, new ManualTime()).Publish(
         "anchor", ModelKind.Policy, staging => File.WriteAllText(Path.Combine(staging, "w"), "1"), parent: "base@3");
 
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
@@ -38,8 +36,8 @@ public sealed class ModelEndpointsTests : IDisposable
 
         var expected = """
             {"object":"list","data":[
-              {"id":"best-of-n","object":"model","created":1769860800,"owned_by":"serving","root":"anchor@1","parent":"base@3","max_model_len":384},
-              {"id":"anchor@1","object":"model","created":1769860800,"owned_by":"serving","root":"anchor@1","parent":"base@3","max_model_len":384}]}
+              {"id":"best-of-n","object":"model","created":1767225600,"owned_by":"serving","root":"anchor@1","parent":"base@3","max_model_len":384},
+              {"id":"anchor@1","object":"model","created":1767225600,"owned_by":"serving","root":"anchor@1","parent":"base@3","max_model_len":384}]}
             """;
         Assert.True(JsonNode.DeepEquals(JsonNode.Parse(expected), JsonNode.Parse(text)), text);
     }
@@ -56,7 +54,7 @@ public sealed class ModelEndpointsTests : IDisposable
 
         Assert.Equal("anchor@1", (string?)model["id"]);
         Assert.Equal("model", (string?)model["object"]);
-        Assert.Equal(Noon.ToUnixTimeSeconds(), (long?)model["created"]);
+        Assert.Equal(1767225600, (long?)model["created"]);
     }
 
     [Theory]

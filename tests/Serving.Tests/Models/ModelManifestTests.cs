@@ -9,8 +9,8 @@ namespace Serving.Tests.Models;
 
 public sealed class ModelManifestTests : IDisposable
 {
-    private static readonly string Ones = new('1', 64);
-    private static readonly string Twos = new('2', 64);
+    private static readonly string _ones = new('1', 64);
+    private static readonly string _twos = new('2', 64);
 
     private readonly TemporaryFolder _folder = new();
 
@@ -56,12 +56,12 @@ public sealed class ModelManifestTests : IDisposable
     [Fact]
     public void The_digest_is_that_of_the_sorted_lines()
     {
-        var lines = $"B {Twos}\na {Ones}\n";                       // by code unit, so capitals come first
+        var lines = $"B {_twos}\na {_ones}\n";                       // by code unit, so capitals come first
         var expected = "sha256:" + Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(lines)));
 
-        Assert.Equal(expected, ModelManifest.DigestOf(new Dictionary<string, string> { ["a"] = Ones, ["B"] = Twos }));
-        Assert.Equal(expected, ModelManifest.DigestOf(new Dictionary<string, string> { ["B"] = Twos, ["a"] = Ones }));
-        Assert.NotEqual(expected, ModelManifest.DigestOf(new Dictionary<string, string> { ["B"] = Ones, ["a"] = Twos }));
+        Assert.Equal(expected, ModelManifest.DigestOf(new Dictionary<string, string> { ["a"] = _ones, ["B"] = _twos }));
+        Assert.Equal(expected, ModelManifest.DigestOf(new Dictionary<string, string> { ["B"] = _twos, ["a"] = _ones }));
+        Assert.NotEqual(expected, ModelManifest.DigestOf(new Dictionary<string, string> { ["B"] = _ones, ["a"] = _twos }));
     }
 
     [Theory]
@@ -142,7 +142,7 @@ public sealed class ModelManifestTests : IDisposable
 
     private static ModelManifest Example()
     {
-        var files = new Dictionary<string, string> { ["config.json"] = Ones, ["model.safetensors"] = Twos };
+        var files = new Dictionary<string, string> { ["config.json"] = _ones, ["model.safetensors"] = _twos };
         return new ModelManifest
         {
             Kind = ModelKind.Policy,

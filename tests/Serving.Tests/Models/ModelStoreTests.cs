@@ -7,10 +7,8 @@ namespace Serving.Tests.Models;
 
 public sealed class ModelStoreTests : IDisposable
 {
-    private static readonly DateTimeOffset Noon = new(2026, 1, 31, 12, 0, 0, TimeSpan.Zero);
-
     private readonly TemporaryFolder _folder = new();
-    private readonly SetTime _time = new(Noon);
+    private readonly ManualTime _time = new();
     private readonly ModelStore _store;
 
     public ModelStoreTests() => _store = new ModelStore(_folder.Path, _time);
@@ -33,7 +31,7 @@ public sealed class ModelStoreTests : IDisposable
         Assert.Equal(_folder.File("anchor/1"), found.Path);
         Assert.Equal(published.Manifest.Digest, found.Manifest.Digest);
         Assert.Equal(["config.json", "model.safetensors"], found.Manifest.Files.Keys.Order());
-        Assert.Equal(Noon, found.Manifest.Created);
+        Assert.Equal(_time.GetUtcNow(), found.Manifest.Created);
         Assert.Equal("base@7", found.Manifest.Parent);
         Assert.Equal(10, (int?)found.Manifest.Training!["steps"]);
         Assert.Equal("weights", File.ReadAllText(found.File("model.safetensors")));
@@ -193,8 +191,8 @@ public sealed class ModelStoreTests : IDisposable
     {
         Write("anchor/.staging-old/w", "dead");
         Write("anchor/.staging-young/w", "alive");
-        Directory.SetLastWriteTimeUtc(_folder.File("anchor/.staging-old"), Noon.UtcDateTime.AddHours(-25));
-        Directory.SetLastWriteTimeUtc(_folder.File("anchor/.staging-young"), Noon.UtcDateTime.AddHours(-23));
+        Directory.SetLastWriteTimeUtc(_folder.File("anchor/.staging-old"), _time.GetUtcNow().UtcDateTime.AddHours(-25));
+        Directory.SetLastWriteTimeUtc(_folder.File("anchor/.staging-young"), _time.GetUtcNow().UtcDateTime.AddHours(-23));
         Assert.Empty(_store.Versions("anchor"));
         Assert.Empty(_store.Rejected("anchor"));
 
