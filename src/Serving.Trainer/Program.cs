@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Serving.Trainer.Evaluation;
+using Serving.Trainer.Loop;
 using Serving.Trainer.Pretraining;
 using Serving.Trainer.ScorerTraining;
 
@@ -9,4 +10,5 @@ return new RootCommand("Trains policies and scorers for Serving, and distils ser
     PretrainCommand.Create(),
     TrainScorerCommand.Create(),
     SampleCommand.Create(),
+    RunCommand.Create(),
 }.Parse(args).Invoke();

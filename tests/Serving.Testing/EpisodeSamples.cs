@@ -7,18 +7,18 @@ namespace Serving.Testing;
 /// <summary>Episodes for tests: small ones, random ones with every odd value there is, and a text form by which two can be compared.</summary>
 public static class EpisodeSamples
 {
-    private static readonly string[] OddTexts =
+    private static readonly string[] _oddTexts =
     [
         "", " ", "\0", "a\0b", "\"quoted\\\"", "line\nline\r\n\t", "\u2028\u2029", "é ü 漢字", "😀🏳️‍🌈 𝔘", "\uFEFF\uFFFD", "</s>", "\u001f\u007f", "{\"a\":[1]}",
     ];
 
-    private static readonly float[] OddFloats =
+    private static readonly float[] _oddFloats =
     [
         0f, -0f, float.Epsilon, -float.Epsilon, float.MaxValue, float.MinValue, float.PositiveInfinity, float.NegativeInfinity, float.NaN,
         1f / 3, BitConverter.UInt32BitsToSingle(0x7FA00001),
     ];
 
-    private static readonly double[] OddDoubles =
+    private static readonly double[] _oddDoubles =
     [
         0.1, -0.0, double.Epsilon, double.MaxValue, double.MinValue, double.PositiveInfinity, double.NaN, 1.0 / 3, 1e300,
     ];
@@ -123,7 +123,7 @@ public static class EpisodeSamples
             LogProbs = [.. Enumerable.Range(0, tokens).Select(_ => Float(random))],
             SampledLogProbs = [.. Enumerable.Range(0, tokens).Select(_ => Float(random))],
             Finished = random.Next(2) == 0,
-            Total = random.Next(2) == 0 ? OddDoubles[random.Next(OddDoubles.Length)] : random.NextDouble(),
+            Total = random.Next(2) == 0 ? _oddDoubles[random.Next(_oddDoubles.Length)] : random.NextDouble(),
             Scores = [.. names.Select(name => KeyValuePair.Create(name, Float(random)))],
         };
     }
@@ -132,10 +132,10 @@ public static class EpisodeSamples
         [.. Enumerable.Range(0, count).Select(_ => random.Next(20) == 0 ? int.MaxValue : random.Next(50_000))];
 
     private static string Text(Random random) =>
-        string.Concat(Enumerable.Range(0, random.Next(4)).Select(_ => OddTexts[random.Next(OddTexts.Length)]));
+        string.Concat(Enumerable.Range(0, random.Next(4)).Select(_ => _oddTexts[random.Next(_oddTexts.Length)]));
 
     private static float Float(Random random) =>
-        random.Next(3) == 0 ? OddFloats[random.Next(OddFloats.Length)] : (random.NextSingle() - 0.5f) * 20;
+        random.Next(3) == 0 ? _oddFloats[random.Next(_oddFloats.Length)] : (random.NextSingle() - 0.5f) * 20;
 
     private static string Bits(float value) => BitConverter.SingleToUInt32Bits(value).ToString("x", CultureInfo.InvariantCulture);
 }

@@ -41,15 +41,19 @@ public static class TinyScorer
         Publish(store, "entailment", Config(EntailmentLabels), seed + 1);
     }
 
-    public static ModelFolder Publish(ModelStore store, string name, EncoderConfig config, int seed) =>
-        store.Publish(name, ModelKind.Scorer, folder => Write(folder, config, seed));
+    public static ModelFolder Publish(ModelStore store, string name, EncoderConfig config, int seed, IEnumerable<string>? texts = null) =>
+        store.Publish(name, ModelKind.Scorer, folder => Write(folder, config, seed, texts));
 
     /// <summary>Writes config.json, tokenizer.json, model.safetensors and model.onnx.</summary>
-    public static void Write(string folder, EncoderConfig config, int seed)
+    /// <param name="folder">Made if need be.</param>
+    /// <param name="config">Shape of the model.</param>
+    /// <param name="seed">Of the weights.</param>
+    /// <param name="texts">What the tokenizer learns from; a few sentences of its own when null.</param>
+    public static void Write(string folder, EncoderConfig config, int seed, IEnumerable<string>? texts = null)
     {
         Directory.CreateDirectory(folder);
         config.Write(folder);
-        BytePairTrainer.Train([Corpus], config.VocabularySize, Specials).Write(folder);
+        BytePairTrainer.Train(texts ?? [Corpus], config.VocabularySize, Specials).Write(folder);
         SafetensorsWriter.Write(Path.Combine(folder, ModelFiles.Weights), Weights(config, seed));
         EncoderGraph.Write(folder);
     }

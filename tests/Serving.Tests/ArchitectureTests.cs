@@ -20,7 +20,7 @@ public sealed class ArchitectureTests
         ["Scoring"] = ["Models", "Onnx", "Tokenization", "Observability"],
         ["Generation"] = ["Models", "Inference", "Scoring", "Episodes", "Tokenization", "Observability"],
         ["Batch"] = ["Scoring", "Models"],
-        ["Experiments"] = ["Episodes"],
+        ["Experiments"] = [],
         ["Demo"] = ["Models", "Experiments"],
     };
 

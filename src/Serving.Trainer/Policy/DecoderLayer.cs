@@ -45,14 +45,15 @@ internal sealed class DecoderLayer : Module
     public Parameter Down { get; }
 
     /// <summary>[B, T, d] to [B, T, d].</summary>
-    public Tensor Apply(Tensor x, Tensor cos, Tensor sin, ScalarType compute)
+    /// <param name="mask">What a position may look at, bool [B, 1, T, T]; null = everything up to itself.</param>
+    public Tensor Apply(Tensor x, Tensor cos, Tensor sin, ScalarType compute, Tensor? mask = null)
     {
-        x = x + Attend(Weights.RmsNorm(x, InputNorm, _config.NormEpsilon), cos, sin, compute);
+        x = x + Attend(Weights.RmsNorm(x, InputNorm, _config.NormEpsilon), cos, sin, compute, mask);
         var gateUp = Weights.Linear(Weights.RmsNorm(x, PostNorm, _config.NormEpsilon), GateUp, compute).chunk(2, -1);
         return x + Weights.Linear(functional.silu(gateUp[0]) * gateUp[1], Down, compute);
     }
 
-    private Tensor Attend(Tensor x, Tensor cos, Tensor sin, ScalarType compute)
+    private Tensor Attend(Tensor x, Tensor cos, Tensor sin, ScalarType compute, Tensor? mask)
     {
         var (batch, length, hd) = (x.shape[0], x.shape[1], _config.HeadDimension);
         var (heads, kv) = (_config.Heads, _config.KeyValueHeads);
@@ -62,7 +63,7 @@ internal sealed class DecoderLayer : Module
         var k = Repeat(rotated.narrow(1, heads, kv), heads / kv);
         var v = Repeat(qkv.narrow(1, heads + kv, kv), heads / kv);
         var attended = functional.scaled_dot_product_attention(
-            Weights.Round(q, compute), Weights.Round(k, compute), Weights.Round(v, compute), is_casual: true);
+            Weights.Round(q, compute), Weights.Round(k, compute), Weights.Round(v, compute), mask, is_casual: mask is null);
         return Weights.Linear(attended.transpose(1, 2).reshape(batch, length, heads * hd), Output, compute);
     }
 

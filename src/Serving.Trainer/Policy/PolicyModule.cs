@@ -68,15 +68,21 @@ public sealed class PolicyModule : Module<Tensor, Tensor>
             throw new ArgumentException($"A sequence of {length} tokens is longer than the policy's {Config.MaxPositions} positions.", nameof(ids));
         }
 
-        var cos = _cos.narrow(0, 0, length);                                     // [T, hd]
-        var sin = _sin.narrow(0, 0, length);
-        var x = _embedding.index_select(0, ids.reshape(-1)).view(ids.shape[0], length, Config.HiddenSize);
-        foreach (var layer in _layers)
-        {
-            x = layer.Apply(x, cos, sin, ComputeType);
-        }
+        return Encode(ids, _cos.narrow(0, 0, length), _sin.narrow(0, 0, length), mask: null);
+    }
 
-        return Weights.RmsNorm(x, _norm, Config.NormEpsilon);
+    /// <summary>
+    /// Hidden states of rows in which several answers share one prompt: [B, T] to [B, T, d]. An answer's tokens carry the positions that they would have
+    /// right behind the prompt, and look at the prompt and at their own answer only, so each gets the states that it would get in a row of its own.
+    /// </summary>
+    /// <param name="ids">Token ids, int64 [B, T].</param>
+    /// <param name="positions">Position of every token within its own sequence, int64 [B, T].</param>
+    /// <param name="mask">What a token may look at, bool [B, 1, T, T].</param>
+    public Tensor forward(Tensor ids, Tensor positions, Tensor mask)
+    {
+        var shape = new long[] { ids.shape[0], 1, ids.shape[1], Config.HeadDimension };
+        var flat = positions.reshape(-1);
+        return Encode(ids, _cos.index_select(0, flat).view(shape), _sin.index_select(0, flat).view(shape), mask);
     }
 
     /// <summary>Logits at every position: [B, T] int64 to [B, T, V] fp32. For short batches; training uses <see cref="TokenLogProbs"/>.</summary>
@@ -97,6 +103,18 @@ public sealed class PolicyModule : Module<Tensor, Tensor>
 
     /// <summary>Logits of hidden states: [..., d] to [..., V] fp32.</summary>
     public Tensor Project(Tensor hidden) => Weights.Linear(hidden, _head ?? _embedding, ComputeType);
+
+    /// <summary>cos and sin [T, hd] or [B, 1, T, hd].</summary>
+    private Tensor Encode(Tensor ids, Tensor cos, Tensor sin, Tensor? mask)
+    {
+        var x = _embedding.index_select(0, ids.reshape(-1)).view(ids.shape[0], ids.shape[1], Config.HiddenSize);
+        foreach (var layer in _layers)
+        {
+            x = layer.Apply(x, cos, sin, ComputeType, mask);
+        }
+
+        return Weights.RmsNorm(x, _norm, Config.NormEpsilon);
+    }
 
     protected override void Dispose(bool disposing)
     {

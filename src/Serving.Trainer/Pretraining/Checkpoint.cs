@@ -19,7 +19,7 @@ public sealed class Checkpoint(string run)
     /// <param name="step">The step that comes next.</param>
     /// <param name="copies">The run copies already (see <see cref="PolicyPretraining"/>).</param>
     /// <param name="writeWeights">Writes the weights to the path it is given.</param>
-    public void Save(int step, bool copies, Action<string> writeWeights, optim.Optimizer optimizer)
+    public void Save(int step, Action<string> writeWeights, optim.Optimizer optimizer, bool copies = false)
     {
         DeleteIfThere(_next);
         Directory.CreateDirectory(_next);

@@ -51,7 +51,7 @@ public sealed class PolicyPretraining(PretrainOptions options, TimeProvider time
                 (tokens, since) = (0, time.GetTimestamp());
             }
 
-            if (!copies && (step + 1) % MeasureCopyingEvery == 0)
+            if (options.CopyExercises && !copies && (step + 1) % MeasureCopyingEvery == 0)
             {
                 var copyLoss = ValidationLoss(policy, validation, copyShare: 1, sampled: 2);
                 copies = copyLoss < Copies;
@@ -60,7 +60,7 @@ public sealed class PolicyPretraining(PretrainOptions options, TimeProvider time
 
             if ((step + 1) % CheckpointEvery == 0 || step + 1 == until)
             {
-                checkpoint.Save(step + 1, copies, path => PolicyWeights.WriteTensors(policy, path), optimizer);
+                checkpoint.Save(step + 1, path => PolicyWeights.WriteTensors(policy, path), optimizer, copies);
                 log.Write(step, ("validation", ValidationLoss(policy, validation)));
                 (tokens, since) = (0, time.GetTimestamp());
             }
@@ -99,7 +99,8 @@ public sealed class PolicyPretraining(PretrainOptions options, TimeProvider time
         return loss.item<float>();
     }
 
-    private double CopyShare(int step, bool copies) => step >= 0.85 * options.Steps ? 0 : copies ? 0.12 : 0.5;
+    private double CopyShare(int step, bool copies) =>
+        !options.CopyExercises || step >= 0.85 * options.Steps ? 0 : copies ? 0.12 : 0.5;
 
     private DecoderConfig Config(TextTokenizer tokenizer, TaskTokens task) => new()
     {

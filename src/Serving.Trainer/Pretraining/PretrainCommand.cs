@@ -25,10 +25,11 @@ internal static class PretrainCommand
         var batch = new Option<int>("--batch-tokens") { DefaultValueFactory = _ => 4096 };
         var rate = new Option<double>("--learning-rate") { DefaultValueFactory = _ => 2e-3 };
         var seed = new Option<int>("--seed") { DefaultValueFactory = _ => 1 };
+        var copy = new Option<bool>("--copy-exercises") { DefaultValueFactory = _ => true, Description = "Practise copying." };
         var resume = new Option<bool>("--resume") { Description = "Go on from the last checkpoint of --run." };
         var command = new Command("pretrain", "Train a policy from random weights: language modelling, the task and copy exercises.")
         {
-            data, validation, tokenizer, run, models, name, hidden, layers, heads, keyValueHeads, intermediate, steps, batch, rate, seed, resume,
+            data, validation, tokenizer, run, models, name, hidden, layers, heads, keyValueHeads, intermediate, steps, batch, rate, seed, copy, resume,
         };
         command.SetAction(arguments =>
         {
@@ -47,6 +48,7 @@ internal static class PretrainCommand
                 TokensPerBatch = arguments.GetValue(batch),
                 PeakLearningRate = arguments.GetValue(rate),
                 Seed = arguments.GetValue(seed),
+                CopyExercises = arguments.GetValue(copy),
                 Resume = arguments.GetValue(resume),
             };
             var (policy, loss) = new PolicyPretraining(options, TimeProvider.System).Run();

@@ -33,6 +33,9 @@ public sealed record PretrainOptions
 
     public int Seed { get; init; } = 1;
 
+    /// <summary>Practise copying (see <see cref="PolicyPretraining"/>); a small policy with a small budget does better without.</summary>
+    public bool CopyExercises { get; init; } = true;
+
     /// <summary>Products in bfloat16 (master weights stay fp32).</summary>
     public bool BFloat16 { get; init; } = true;
 

@@ -53,7 +53,7 @@ internal sealed class ScorerLoop(ScorerTrainingOptions options, TimeProvider tim
 
             if ((step + 1) % CheckpointEvery == 0 || step + 1 == options.Steps)
             {
-                checkpoint.Save(step + 1, copies: false, path => EncoderWeights.WriteTensors(scorer, path), optimizer);
+                checkpoint.Save(step + 1, path => EncoderWeights.WriteTensors(scorer, path), optimizer);
                 log.Write(step, [.. evaluation.Figures(scorer)]);
                 since = time.GetTimestamp();
             }

@@ -6,7 +6,7 @@ namespace Serving.Episodes;
 /// <summary>The files that say what the records are: features.json for TFDS, and metadata.json, where our own facts may stand. Stateless.</summary>
 internal static class DatasetDescription
 {
-    private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true };
+    private static readonly JsonSerializerOptions _indented = new() { WriteIndented = true };
 
     /// <summary>Writes them into a new folder, and refuses a folder whose records have other fields.</summary>
     /// <exception cref="InvalidDataException">features.json is another one.</exception>
@@ -47,5 +47,5 @@ internal static class DatasetDescription
             ["alignment"] = "SAR",
             ["writer"] = "Serving " + typeof(DatasetDescription).Assembly.GetName().Version?.ToString(3),
         },
-        Indented);
+        _indented);
 }

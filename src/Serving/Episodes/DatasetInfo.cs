@@ -10,7 +10,7 @@ namespace Serving.Episodes;
 /// </summary>
 internal sealed record DatasetInfo(IReadOnlyList<long> ShardLengths, long PayloadBytes)
 {
-    private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true };
+    private static readonly JsonSerializerOptions _indented = new() { WriteIndented = true };
 
     public static DatasetInfo Empty { get; } = new([], 0);
 
@@ -72,7 +72,7 @@ internal sealed record DatasetInfo(IReadOnlyList<long> ShardLengths, long Payloa
             }),
             ["version"] = DatasetFolder.Version,
         },
-        Indented);
+        _indented);
 
     private static JsonNode Member(JsonNode? parent, string key) =>
         parent?[key] ?? throw new InvalidDataException($"'{key}' is missing");

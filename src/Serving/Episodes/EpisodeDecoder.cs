@@ -5,7 +5,7 @@ namespace Serving.Episodes;
 /// <summary>The way back from a record to its <see cref="Episode"/>; the mirror of <see cref="EpisodeEncoder"/>. Stateless.</summary>
 internal static class EpisodeDecoder
 {
-    private static readonly UTF8Encoding Utf8 = new(false, throwOnInvalidBytes: true);
+    private static readonly UTF8Encoding _utf8 = new(false, throwOnInvalidBytes: true);
 
     /// <exception cref="InvalidDataException">Protobuf damage, or a field that is missing or contradicts another; the message says which.</exception>
     public static Episode Decode(ReadOnlyMemory<byte> payload)
@@ -93,7 +93,7 @@ internal static class EpisodeDecoder
         var text = Bytes(record, key);
         try
         {
-            return Utf8.GetString(text.Span);
+            return _utf8.GetString(text.Span);
         }
         catch (DecoderFallbackException e)
         {

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using System.Text;
 
 namespace Serving.Episodes;
@@ -8,7 +9,7 @@ namespace Serving.Episodes;
 /// </summary>
 internal static class EpisodeEncoder
 {
-    private static readonly UTF8Encoding Strict = new(false, throwOnInvalidBytes: true);
+    private static readonly UTF8Encoding _strict = new(false, throwOnInvalidBytes: true);
 
     /// <summary>A framed record in a pooled array, which the caller returns.</summary>
     /// <exception cref="ArgumentException">The episode breaks a rule of its type; the message names the field.</exception>
@@ -186,7 +187,7 @@ internal static class EpisodeEncoder
         value.Clear();
         try
         {
-            value.AppendText(text, Strict);
+            value.AppendText(text, _strict);
         }
         catch (EncoderFallbackException e)
         {
@@ -215,7 +216,7 @@ internal static class EpisodeEncoder
         where T : unmanaged
     {
         value.Clear();
-        ZlibTensor.Write(value, System.Runtime.InteropServices.MemoryMarshal.AsBytes(elements), deflate);
+        ZlibTensor.Write(value, MemoryMarshal.AsBytes(elements), deflate);
         return value.Written;
     }
 

@@ -11,7 +11,7 @@ internal static class EpisodeSchema
 {
     private const string Features = "tensorflow_datasets.core.features.";
 
-    private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true };
+    private static readonly JsonSerializerOptions _indented = new() { WriteIndented = true };
 
     public static byte[] FeaturesJson { get; } = JsonSerializer.SerializeToUtf8Bytes(
         Dict(
@@ -55,7 +55,7 @@ internal static class EpisodeSchema
             ("temperature", Scalar("float32")),
             ("top_k", Scalar("int32")),
             ("top_p", Scalar("float32"))),
-        Indented);
+        _indented);
 
     private static JsonObject Dict(params (string Key, JsonObject Node)[] features) => Node(
         "features_dict.FeaturesDict",

@@ -11,10 +11,10 @@ namespace Serving.Episodes;
 internal static class JsonText
 {
     // Control characters, quote, backslash, and every surrogate (looked at in pairs).
-    private static readonly SearchValues<char> Special = SearchValues.Create(
+    private static readonly SearchValues<char> _special = SearchValues.Create(
         [.. Enumerable.Range(0, 0x20).Select(c => (char)c), '"', '\\', .. Enumerable.Range(0xD800, 0x800).Select(c => (char)c)]);
 
-    private static readonly UTF8Encoding Utf8 = new(false, throwOnInvalidBytes: true);
+    private static readonly UTF8Encoding _utf8 = new(false, throwOnInvalidBytes: true);
 
     public static void WriteArray(PooledBuffer target, IEnumerable<string> items)
     {
@@ -105,7 +105,7 @@ internal static class JsonText
         target.Append((byte)'"');
         while (!text.IsEmpty)
         {
-            var plain = text.IndexOfAny(Special);
+            var plain = text.IndexOfAny(_special);
             plain = plain < 0 ? text.Length : plain;
             if (plain == 0 && text.Length > 1 && char.IsSurrogatePair(text[0], text[1]))
             {
@@ -114,7 +114,7 @@ internal static class JsonText
 
             if (plain > 0)
             {
-                target.AppendText(text[..plain], Utf8);
+                target.AppendText(text[..plain], _utf8);
                 text = text[plain..];
                 continue;
             }
@@ -146,7 +146,7 @@ internal static class JsonText
             throw new JsonException($"a string was expected, not {reader.TokenType}");
         }
 
-        var text = Utf8.GetString(reader.ValueSpan);
+        var text = _utf8.GetString(reader.ValueSpan);
         return reader.ValueIsEscaped ? Unescape(text) : text;
     }
 

@@ -9,7 +9,7 @@ namespace Serving.Episodes;
 /// </summary>
 internal sealed class TfExample
 {
-    private static readonly UTF8Encoding Utf8 = new(false, throwOnInvalidBytes: true);
+    private static readonly UTF8Encoding _utf8 = new(false, throwOnInvalidBytes: true);
 
     private readonly Dictionary<string, TfFeature> _features = new(StringComparer.Ordinal);
 
@@ -71,7 +71,7 @@ internal sealed class TfExample
     {
         try
         {
-            return Utf8.GetString(bytes);
+            return _utf8.GetString(bytes);
         }
         catch (DecoderFallbackException e)
         {

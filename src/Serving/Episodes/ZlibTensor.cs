@@ -19,7 +19,7 @@ internal static class ZlibTensor
     private const int ChecksumBytes = 4;
 
     // Measured on 16 candidates of 24 tokens: level 4 gives the size of level 6, and level 1 is a third longer.
-    private static readonly ZLibCompressionOptions Deflated = new() { CompressionLevel = 4 };
+    private static readonly ZLibCompressionOptions _deflated = new() { CompressionLevel = 4 };
 
     /// <summary>The stream of no elements, the placeholder in an episode's last step.</summary>
     public static ReadOnlySpan<byte> Empty => [0x78, 0x01, 0x01, 0x00, 0x00, 0xFF, 0xFF, 0x00, 0x00, 0x00, 0x01];
@@ -33,7 +33,7 @@ internal static class ZlibTensor
             return;
         }
 
-        using var stream = new ZLibStream(target, Deflated, leaveOpen: true);
+        using var stream = new ZLibStream(target, _deflated, leaveOpen: true);
         stream.Write(raw);
     }
 

@@ -45,12 +45,19 @@ internal sealed class EpisodeFolder : IDisposable
         return folder;
     }
 
-    /// <summary>What another process would find now: a copy of every file of a live dataset.</summary>
+    /// <summary>
+    /// What another process would find now. A copy takes time, so the order matters: dataset_info.json first, since what it lists no longer
+    /// changes, and the shards from the last one down, since the one before the last is complete.
+    /// </summary>
     public async Task<EpisodeFolder> Copy()
     {
         var copy = new EpisodeFolder();
         Directory.CreateDirectory(copy.Dataset.FullPath);
-        foreach (var path in Directory.GetFiles(Dataset.FullPath).Where(path => path != Dataset.LockPath && !path.EndsWith(".tmp", StringComparison.Ordinal)))
+        string[] paths =
+        [
+            Dataset.InfoPath, Dataset.FeaturesPath, Dataset.MetadataPath, .. Dataset.Shards().Reverse().Select(Dataset.ShardPath),
+        ];
+        foreach (var path in paths)
         {
             await File.WriteAllBytesAsync(Path.Combine(copy.Dataset.FullPath, Path.GetFileName(path)), await ReadShared(path));
         }

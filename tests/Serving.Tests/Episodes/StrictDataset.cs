@@ -11,14 +11,14 @@ internal sealed class StrictDataset
 {
     private const string Prefix = "tensorflow_datasets.core.features.";
 
-    private static readonly string[] InfoKeys =
+    private static readonly string[] _infoKeys =
     [
         "alternativeFileFormats", "citation", "configDescription", "configName", "configTags", "dataSourceAccesses", "description",
         "disableShuffling", "downloadSize", "fileFormat", "isBlocked", "location", "moduleName", "name", "nondeterministicOrder",
         "redistributionInfo", "releaseNotes", "schema", "splits", "supervisedKeys", "version",
     ];
 
-    private static readonly string[] SplitKeys = ["filepathTemplate", "name", "numBytes", "shardLengths", "statistics"];
+    private static readonly string[] _splitKeys = ["filepathTemplate", "name", "numBytes", "shardLengths", "statistics"];
 
     private readonly Dictionary<string, Leaf> _leaves = new(StringComparer.Ordinal);
 
@@ -102,7 +102,7 @@ internal sealed class StrictDataset
 
     private void Read(JsonElement info, string folder)
     {
-        Assert.Empty(Names(info).Except(InfoKeys));
+        Assert.Empty(Names(info).Except(_infoKeys));
         Assert.Equal(Names(info).Order(StringComparer.Ordinal), Names(info));
         Assert.Equal("tfrecord", info.GetProperty("fileFormat").GetString());
         Assert.Matches("^[a-zA-Z][a-zA-Z0-9_]*$", info.GetProperty("name").GetString());
@@ -110,7 +110,7 @@ internal sealed class StrictDataset
         Assert.Equal(Path.GetFileName(Path.GetDirectoryName(folder)), info.GetProperty("name").GetString());
 
         var split = Assert.Single(info.GetProperty("splits").EnumerateArray());
-        Assert.Empty(Names(split).Except(SplitKeys));
+        Assert.Empty(Names(split).Except(_splitKeys));
         Assert.Equal("{DATASET}-{SPLIT}.{FILEFORMAT}-{SHARD_INDEX}", split.GetProperty("filepathTemplate").GetString());
         ShardLengths = [.. split.GetProperty("shardLengths").EnumerateArray().Select(Int64)];
 

@@ -115,10 +115,10 @@ public sealed class PairEncoderTests : IDisposable
     {
         var encoder = Encoder();
 
-        Assert.Equal(16, encoder.Pack([], []).PaddedLength(40));
-        Assert.Equal(16, encoder.Pack(new int[13], []).PaddedLength(40));
-        Assert.Equal(32, encoder.Pack(new int[14], []).PaddedLength(40));
-        Assert.Equal(40, encoder.Pack(new int[36], []).PaddedLength(40));
+        Assert.Equal(8, encoder.Pack([], []).PaddedLength(38));
+        Assert.Equal(16, encoder.Pack(new int[13], []).PaddedLength(38));
+        Assert.Equal(24, encoder.Pack(new int[14], []).PaddedLength(38));
+        Assert.Equal(38, encoder.Pack(new int[34], []).PaddedLength(38));
     }
 
     [Fact]

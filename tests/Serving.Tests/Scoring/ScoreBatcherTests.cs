@@ -27,7 +27,7 @@ public sealed class ScoreBatcherTests : IDisposable
         using var batcher = Batcher(maxBatch: 3);
         var first = await Occupy(batcher);
         var tasks = new List<Task<float[]>>();
-        foreach (var (id, length) in new[] { (1, 16), (2, 40), (3, 10), (4, 3), (5, 48), (6, 16) })
+        foreach (var (id, length) in new[] { (1, 16), (2, 40), (3, 10), (4, 12), (5, 36), (6, 16) })
         {
             tasks.Add(batcher.RunAsync(Pair(id, length), TestContext.Current.CancellationToken));
         }
@@ -35,7 +35,7 @@ public sealed class ScoreBatcherTests : IDisposable
         _gate.Set();
         await Task.WhenAll([first, .. tasks]);
 
-        // 16 and shorter pad to 16, 40 and 48 to 48.
+        // 16, 10 and 12 pad to 16, 40 and 36 to 40.
         Assert.Equal([[0], [1, 3, 4], [2, 5], [6]], _batches);
         Assert.Equal([1, 2, 3, 4, 5, 6], tasks.Select(task => task.Result[0]));
     }

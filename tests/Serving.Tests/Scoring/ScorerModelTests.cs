@@ -16,7 +16,7 @@ public sealed class ScorerModelTests : IDisposable
 
     [Theory]
     [InlineData(32, 2, 48, 1, new[] { 3, 21, 96 }, 1)]
-    [InlineData(256, 4, 1024, 1, new[] { 45 }, 13)]
+    [InlineData(256, 4, 1024, 1, new[] { 37 }, 13)]
     [InlineData(192, 3, 520, 2, new[] { 61 }, 13)]
     public void A_pairs_logits_are_the_same_bits_in_every_batch_at_every_place_and_thread_count(
         int width, int heads, int inner, int labels, int[] lengths, int stride)
@@ -39,7 +39,7 @@ public sealed class ScorerModelTests : IDisposable
             for (var batch = 1; batch <= Rows; batch += batch < 10 ? 1 : stride)
             {
                 var place = random.Next(batch);
-                var pairs = Enumerable.Range(0, batch).Select(i => i == place ? subject : Pair(random, config, length - ((length - 1) % 16), length)).ToArray();
+                var pairs = Enumerable.Range(0, batch).Select(i => i == place ? subject : Pair(random, config, length - ((length - 1) % 8), length)).ToArray();
 
                 Assert.Equal(expected, (random.Next(2) == 0 ? one : two).Run(pairs)[place]);
             }

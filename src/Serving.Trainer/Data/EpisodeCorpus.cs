@@ -1,0 +1,59 @@
+using Serving.Episodes;
+
+namespace Serving.Trainer.Data;
+
+/// <summary>A prompt to answer and what scorers see as its source.</summary>
+public sealed record PromptText(string Source, int[] Tokens);
+
+/// <summary>
+/// Feeds the log of episodes into a replay window and keeps a share of the sources apart for evaluation, chosen by a hash of their text so that
+/// one source is never on both sides. Not thread-safe: the training loop owns it.
+/// </summary>
+/// <param name="reader">At the beginning of the log.</param>
+/// <param name="window">Gets the groups to train on.</param>
+/// <param name="policy">Model name whose draws are wanted; null = any.</param>
+/// <param name="heldOut">Share of the sources kept for evaluation, from 0 to 1.</param>
+/// <param name="longest">Longest prompt and answer together that every policy of the run can take, in tokens.</param>
+/// <param name="needsQuantiles">Leave groups without quantiles out.</param>
+public sealed class EpisodeCorpus(
+    EpisodeReader reader, ReplayWindow window, string? policy, double heldOut, int longest, bool needsQuantiles)
+{
+    private readonly Dictionary<string, PromptText> _heldOut = new(StringComparer.Ordinal);
+
+    /// <summary>Episodes read so far; store it to resume.</summary>
+    public int Read { get; private set; }
+
+    /// <summary>Episodes read that gave no group.</summary>
+    public int Skipped { get; private set; }
+
+    /// <summary>Prompts kept apart, each source once, in the order of the log.</summary>
+    public IReadOnlyCollection<PromptText> HeldOut => _heldOut.Values;
+
+    /// <summary>Reads on, at most <paramref name="limit"/> episodes.</summary>
+    public void ReadOn(int limit = int.MaxValue)
+    {
+        if (limit <= 0)
+        {
+            return;
+        }
+
+        foreach (var episode in reader.ReadNew(limit))
+        {
+            Read++;
+            if (EpisodeGroups.Read(episode, policy) is not { } group || !Fits(group) || (needsQuantiles && !group.HasQuantiles))
+            {
+                Skipped++;
+            }
+            else if (StepRandom.Digest(group.Source) < heldOut * ulong.MaxValue)
+            {
+                _heldOut.TryAdd(group.Source, new PromptText(group.Source, group.Prompt));
+            }
+            else
+            {
+                window.Add(group);
+            }
+        }
+    }
+
+    private bool Fits(CandidateGroup group) => group.Prompt.Length + group.Candidates.Max(candidate => candidate.Tokens.Length) <= longest;
+}

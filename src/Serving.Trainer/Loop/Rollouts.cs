@@ -1,0 +1,87 @@
+using Serving.Inference;
+using Serving.Models;
+using Serving.Onnx;
+using Serving.Trainer.Data;
+using Serving.Trainer.Policy;
+
+namespace Serving.Trainer.Loop;
+
+/// <summary>
+/// Fresh answers of the policy under training, and of its moving anchor, from the engine that serves: never from autograd. Draws depend on (seed, step,
+/// place in the step) and on the weights at the last refresh. Used from the training thread.
+/// </summary>
+public sealed class Rollouts : IDisposable
+{
+    private const int AnchorAnswers = 2;
+
+    private readonly ScratchPolicy _policy;
+    private readonly ScratchPolicy? _anchor;
+    private readonly SamplingParameters _sampling;
+    private readonly AnswerScorer _score;
+    private readonly StepRandom _random;
+
+    /// <param name="scratch">Folder for the weights.</param>
+    /// <param name="like">Version that training began from.</param>
+    /// <param name="withAnchor">Also sample the anchor.</param>
+    public Rollouts(
+        string scratch, ModelFolder like, bool withAnchor, OnnxOptions onnx, InferenceOptions inference, SamplingParameters sampling, AnswerScorer score, ulong seed)
+    {
+        _policy = new ScratchPolicy(Path.Combine(scratch, "policy"), like, "rollout-policy", onnx, inference);
+        _anchor = withAnchor ? new ScratchPolicy(Path.Combine(scratch, "anchor"), like, "rollout-anchor", onnx, inference) : null;
+        _sampling = sampling;
+        _score = score;
+        _random = new StepRandom(seed, "rollout");
+    }
+
+    /// <summary>Loads the current weights into the engines.</summary>
+    public void Refresh(PolicyModule policy, PolicyModule? anchor)
+    {
+        _policy.Refresh(policy);
+        _anchor?.Refresh(anchor ?? throw new ArgumentNullException(nameof(anchor)));
+    }
+
+    /// <summary>One group per prompt: one answer of the policy, then two of the anchor where there is one.</summary>
+    /// <param name="steps">The prompts of several steps, so that the engine's batches are full.</param>
+    /// <param name="firstStep">Number of the first one.</param>
+    public IReadOnlyList<IReadOnlyList<CandidateGroup>> Sample(
+        IReadOnlyList<IReadOnlyList<CandidateGroup>> steps, long firstStep, CancellationToken cancellationToken)
+    {
+        var prompts = steps.SelectMany((groups, s) => groups.Select((group, g) => (
+            Prompt: new PromptText(group.Source, group.Prompt), Seed: _random.Bits((ulong)(firstStep + s), (ulong)g)))).ToArray();
+        var own = Sampling.Answer(_policy.Loaded, prompts, _sampling, 1, _score, cancellationToken);
+        var anchored = _anchor is null
+            ? null
+            : Sampling.Answer(
+                _anchor.Loaded, [.. prompts.Select(prompt => (prompt.Prompt, ~prompt.Seed))], _sampling, AnchorAnswers, _score, cancellationToken);
+        var next = 0;
+        return [.. steps.Select(groups => (IReadOnlyList<CandidateGroup>)[.. groups.Select(group =>
+        {
+            var i = next++;
+            return new CandidateGroup
+            {
+                Id = group.Id,
+                Source = group.Source,
+                Prompt = group.Prompt,
+                Candidates =
+                [
+                    .. own[i].Select(answer => Stored(answer, CandidateSource.Policy, prompts[i].Seed)),
+                    .. (anchored?[i] ?? []).Select(answer => Stored(answer, CandidateSource.Anchor, ~prompts[i].Seed)),
+                ],
+                Independent = false,        // two distributions
+            };
+        })])];
+    }
+
+    public void Dispose()
+    {
+        _policy.Dispose();
+        _anchor?.Dispose();
+    }
+
+    private GroupCandidate Stored(ScoredAnswer answer, CandidateSource source, ulong seed) => new(
+        answer.Candidate.Tokens,
+        answer.Candidate.SampledLogProbs.Sum(logProb => (double)logProb),
+        answer.Score.Total,
+        _random.Bits(seed, (ulong)answer.Candidate.Index),
+        source);
+}

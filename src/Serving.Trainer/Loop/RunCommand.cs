@@ -1,0 +1,157 @@
+using System.CommandLine;
+using System.ComponentModel.DataAnnotations;
+using System.Globalization;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.Options;
+using Serving.Inference;
+using Serving.Models;
+using Serving.Onnx;
+using Serving.Scoring;
+
+namespace Serving.Trainer.Loop;
+
+/// <summary>Verb "run": distils logged traffic into a policy and publishes it.</summary>
+internal static class RunCommand
+{
+    public static Command Create()
+    {
+        var recipe = new Option<string?>("--recipe") { Description = "bond, jbond, gkd, or several joined by \"+\" (Trainer:Recipe)." };
+        var episodes = new Option<string>("--episodes") { Required = true, Description = "Root of the episode log." };
+        var models = new Option<string>("--models") { DefaultValueFactory = _ => "models", Description = "Registry root." };
+        var start = new Option<string>("--start") { Required = true, Description = "Version to train, NAME or NAME@VERSION." };
+        var teacher = new Option<string?>("--teacher") { Description = "Teacher, and the policy whose draws are learnt from." };
+        var steps = new Option<int?>("--steps") { Description = "Steps (Trainer:Steps)." };
+        var folder = new Option<string>("--run") { Required = true, Description = "Folder for checkpoints and the log." };
+        var seed = new Option<ulong>("--seed") { DefaultValueFactory = _ => 1UL };
+        var publish = new Option<string?>("--publish-as") { Description = "Name to publish the result under; without it nothing is published." };
+        var resume = new Option<bool>("--resume") { Description = "Go on from the last checkpoint of --run." };
+        var set = new Option<string[]>("--set")
+        {
+            Description = "Any other setting, as in --set Trainer:Gkd:Beta=0.5 (repeatable).",
+            AllowMultipleArgumentsPerToken = true,
+            DefaultValueFactory = _ => [],
+        };
+        var command = new Command("run", "Distil logged traffic into a policy and publish it.")
+        {
+            recipe, episodes, models, start, teacher, steps, folder, seed, publish, resume, set,
+        };
+        command.SetAction((arguments, cancellationToken) =>
+        {
+            var settings = Settings(arguments.GetValue(set) ?? []);
+            var options = settings.GetSection(TrainerOptions.Section).Get<TrainerOptions>() ?? new TrainerOptions();
+            options.Recipe = arguments.GetValue(recipe) ?? options.Recipe;
+            options.Steps = arguments.GetValue(steps) ?? options.Steps;
+            Validate(options);
+            var store = new ModelStore(arguments.GetRequiredValue(models), TimeProvider.System);
+            var run = new TrainingRun
+            {
+                Start = store.Find(arguments.GetRequiredValue(start)),
+                Teacher = arguments.GetValue(teacher) is { } id ? store.Find(id) : null,
+                Episodes = arguments.GetRequiredValue(episodes),
+                Folder = arguments.GetRequiredValue(folder),
+                Seed = arguments.GetValue(seed),
+                Resume = arguments.GetValue(resume),
+            };
+
+            // A thread of its own: training is synchronous from the first tensor to the last.
+            return Task.Factory.StartNew(
+                () => Execute(options, run, store, settings, arguments.GetValue(publish), cancellationToken),
+                CancellationToken.None,
+                TaskCreationOptions.LongRunning,
+                TaskScheduler.Default);
+        });
+        return command;
+    }
+
+    private static int Execute(
+        TrainerOptions options, TrainingRun run, ModelStore store, IConfiguration settings, string? publishAs, CancellationToken cancellationToken)
+    {
+        var onnx = settings.GetSection(OnnxOptions.Section).Get<OnnxOptions>() ?? new OnnxOptions();
+        var inference = settings.GetSection(InferenceOptions.Section).Get<InferenceOptions>() ?? new InferenceOptions();
+        var scoring = settings.GetSection(ScoringOptions.Section).Get<ScoringOptions>() ?? new ScoringOptions();
+        using var scorer = new CandidateScorer(Options.Create(scoring), Options.Create(onnx), store);
+        scorer.Load();
+        TrainingResult result;
+        try
+        {
+            result = new TrainingLoop(options, run, scorer.ScoreAsync, onnx, inference, TimeProvider.System).Run(cancellationToken);
+        }
+        catch (OperationCanceledException)
+        {
+            Console.WriteLine($"stopped; the last checkpoint is in {run.Folder}, --resume goes on from it");
+            return 1;
+        }
+
+        using (result)
+        {
+            Print(result);
+            if (publishAs is not null)
+            {
+                var version = PolicyPublisher.Publish(store, publishAs, result.Policy, run.Start, Training(options, run, result, scorer), Figures(result));
+                Console.WriteLine($"published {version.Id}");
+            }
+        }
+
+        return 0;
+    }
+
+    private static void Print(TrainingResult result)
+    {
+        if (result is { Before: { } before, After: { } after })
+        {
+            var (gain, error) = after.GainOver(before);
+            Console.WriteLine(string.Create(
+                CultureInfo.InvariantCulture,
+                $"one sample on {after.Prompts} held-out prompts: {before.Total:F3} -> {after.Total:F3}, gain {gain:F3} +- {1.96 * error:F3} (95 %)"));
+        }
+    }
+
+    private static JsonObject Training(TrainerOptions options, TrainingRun run, TrainingResult result, CandidateScorer scorer) => new()
+    {
+        ["verb"] = "run",
+        ["recipe"] = options.Recipe,
+        ["seed"] = run.Seed,
+        ["steps"] = result.Steps,
+        ["episodes"] = result.Episodes,
+        ["groups"] = result.Groups,
+        ["start"] = run.Start.Id,
+        ["start_digest"] = run.Start.Manifest.Digest,
+        ["teacher"] = run.Teacher?.Id,
+        ["teacher_digest"] = run.Teacher?.Manifest.Digest,
+        ["scorecard"] = scorer.Scorecard,
+        ["scorecard_digest"] = scorer.Digest,
+        ["options"] = JsonSerializer.SerializeToNode(options),
+    };
+
+    private static JsonObject Figures(TrainingResult result)
+    {
+        var figures = new JsonObject { ["before"] = result.Before?.ToJson(), ["after"] = result.After?.ToJson() };
+        if (result is { Before: { } before, After: { } after })
+        {
+            var (gain, error) = after.GainOver(before);
+            figures["gain"] = gain;
+            figures["gain_standard_error"] = error;
+        }
+
+        return figures;
+    }
+
+    /// <summary>appsettings.json of the working directory, then the environment, then --set; the same sections as the server's.</summary>
+    private static IConfiguration Settings(IReadOnlyList<string> set) => new ConfigurationBuilder()
+        .AddJsonFile(Path.GetFullPath("appsettings.json"), optional: true)
+        .AddEnvironmentVariables()
+        .AddInMemoryCollection(set.Select(pair => pair.Split('=', 2) is [var key, var value]
+            ? KeyValuePair.Create(key, (string?)value)
+            : throw new ArgumentException($"--set {pair}: write KEY=VALUE, as in Trainer:Gkd:Beta=0.5.", nameof(set))))
+        .Build();
+
+    private static void Validate(TrainerOptions options)
+    {
+        if (new TrainerOptionsValidator().Validate(null, options) is { Failed: true } result)
+        {
+            throw new ValidationException(string.Join(Environment.NewLine, result.Failures ?? []));
+        }
+    }
+}

@@ -1,0 +1,49 @@
+using Serving.Inference;
+using Serving.Scoring;
+using Serving.Trainer.Data;
+
+namespace Serving.Trainer.Loop;
+
+/// <summary>Scores one answer; <see cref="CandidateScorer.ScoreAsync"/> in a real run.</summary>
+public delegate Task<Score> AnswerScorer(string source, string answer, CancellationToken cancellationToken);
+
+/// <summary>An answer and its score.</summary>
+public sealed record ScoredAnswer(Candidate Candidate, Score Score);
+
+/// <summary>Answers many prompts through an engine and scores them while others still decode.</summary>
+internal static class Sampling
+{
+    /// <summary>Prompts under way at a time: enough to fill an engine's slots, few enough for its admission queue.</summary>
+    private const int InFlight = 64;
+
+    /// <summary>
+    /// Scored answers of every prompt, in order. Blocks the calling thread, which trains and has nothing else to do; must not run inside a dispose scope
+    /// that another thread's tensors could fall into (there are none: the engine is not torch).
+    /// </summary>
+    /// <param name="policy">Answers.</param>
+    /// <param name="prompts">Each with its own seed.</param>
+    /// <param name="sampling">Everything but the seed.</param>
+    /// <param name="candidates">Answers per prompt.</param>
+    public static ScoredAnswer[][] Answer(
+        LoadedPolicy policy,
+        IReadOnlyList<(PromptText Prompt, ulong Seed)> prompts,
+        SamplingParameters sampling,
+        int candidates,
+        AnswerScorer score,
+        CancellationToken cancellationToken)
+    {
+        var answers = new ScoredAnswer[prompts.Count][];
+        Parallel.ForEachAsync(
+            Enumerable.Range(0, prompts.Count),
+            new ParallelOptions { MaxDegreeOfParallelism = InFlight, CancellationToken = cancellationToken },
+            async (i, token) =>
+            {
+                var (prompt, seed) = prompts[i];
+                var request = new SampleRequest(prompt.Tokens, sampling with { Seed = seed }, candidates);
+                var drawn = await policy.Engine.SampleAsync(request, null, token);
+                answers[i] = await Task.WhenAll(drawn.Select(async candidate =>
+                    new ScoredAnswer(candidate, await score(prompt.Source, candidate.Text, token))));
+            }).GetAwaiter().GetResult();
+        return answers;
+    }
+}

@@ -1,0 +1,167 @@
+using System.ComponentModel.DataAnnotations;
+using Microsoft.Extensions.Options;
+
+namespace Serving.Trainer.Loop;
+
+/// <summary>How a run learns: bound from the section "Trainer" and checked once, at start-up.</summary>
+public sealed class TrainerOptions
+{
+    public const string Section = "Trainer";
+
+    /// <summary>Objectives joined by "+": bond (from logged groups), jbond (online), gkd.</summary>
+    [Required]
+    [RegularExpression(@"(bond|jbond|gkd)(\+(bond|jbond|gkd))*", ErrorMessage = "Trainer:Recipe must name bond, jbond or gkd, joined by \"+\".")]
+    public string Recipe { get; set; } = "bond+gkd";
+
+    [Range(1, 10_000_000)]
+    public int Steps { get; set; } = 300;
+
+    /// <summary>Prompts per step.</summary>
+    [Range(1, 4096)]
+    public int GroupsPerStep { get; set; } = 8;
+
+    /// <summary>Logged candidates of a prompt that enter a step; 0 = all. Fewer candidates of more prompts teach more per token.</summary>
+    [Range(0, 4096)]
+    public int CandidatesPerGroup { get; set; } = 4;
+
+    /// <summary>n of the Best-of-n that is distilled from groups of N logged candidates; more than N counts as N.</summary>
+    [Range(2, 4096)]
+    public int TargetCandidates { get; set; } = 8;
+
+    [Range(0, 1.0)]
+    public double LearningRate { get; set; } = 3e-4;
+
+    [Range(0, 1_000_000)]
+    public int WarmUpSteps { get; set; } = 20;
+
+    /// <summary>Share of the learning rate that the cosine ends at; 1 = constant after the warm-up.</summary>
+    [Range(0, 1.0)]
+    public double FinalRate { get; set; } = 0.1;
+
+    [Range(0, 1.0)]
+    public double WeightDecay { get; set; }
+
+    /// <summary>Largest norm of a step's gradient.</summary>
+    [Range(1e-6, 1e6)]
+    public double ClipNorm { get; set; } = 1;
+
+    /// <summary>Temperature that the trained policy is served, rolled out and evaluated at: log pi is taken under it.</summary>
+    [Range(0.01, 10)]
+    public double Temperature { get; set; } = 1;
+
+    /// <summary>Longest answer of rollouts and evaluation, in tokens.</summary>
+    [Range(1, 1_000_000)]
+    public int MaxTokens { get; set; } = 32;
+
+    /// <summary>Newest groups kept for replay.</summary>
+    [Range(1, 10_000_000)]
+    public int WindowGroups { get; set; } = 20_000;
+
+    /// <summary>Look for new episodes at every round; off = what the log held at the start.</summary>
+    public bool Follow { get; set; }
+
+    /// <summary>Steps between two refreshes of the rollout policies. Checkpoints fall on the ends of rounds.</summary>
+    [Range(1, 10_000)]
+    public int RoundSteps { get; set; } = 8;
+
+    /// <summary>Steps between checkpoints, rounded up to whole rounds.</summary>
+    [Range(1, 1_000_000)]
+    public int CheckpointEvery { get; set; } = 100;
+
+    /// <summary>Share of the sources that are not trained on, for the figures before and after.</summary>
+    [Range(0, 0.9)]
+    public double HeldOut { get; set; } = 0.1;
+
+    /// <summary>Most held-out prompts answered for one evaluation; 0 = no evaluation.</summary>
+    [Range(0, 1_000_000)]
+    public int EvaluationPrompts { get; set; } = 200;
+
+    /// <summary>Steps between evaluations, rounded up to whole rounds; 0 = at the start and at the end only.</summary>
+    [Range(0, 1_000_000)]
+    public int EvaluateEvery { get; set; }
+
+    /// <summary>Steps between lines of the log.</summary>
+    [Range(1, 1_000_000)]
+    public int LogEvery { get; set; } = 10;
+
+    /// <summary>Threads of one operator; 0 = every core.</summary>
+    [Range(0, 256)]
+    public int Threads { get; set; }
+
+    /// <summary>Products in bfloat16 (weights stay fp32): 1.4 times the speed where the processor has it.</summary>
+    public bool BFloat16 { get; set; } = true;
+
+    [ValidateObjectMembers]
+    public BondOptions Bond { get; set; } = new();
+
+    [ValidateObjectMembers]
+    public JBondOptions JBond { get; set; } = new();
+
+    [ValidateObjectMembers]
+    public GkdOptions Gkd { get; set; } = new();
+}
+
+/// <summary>The objective "bond": forward KL to Best-of-n, and regression onto its log-density, from logged groups.</summary>
+public sealed class BondOptions
+{
+    /// <summary>Weight of the forward divergence, the part that holds whatever the student can express.</summary>
+    [Range(0, 1e6)]
+    public double SftWeight { get; set; } = 1;
+
+    /// <summary>Weight of the regression, per squared nat.</summary>
+    [Range(0, 1e6)]
+    public double RegressionWeight { get; set; } = 0.02;
+
+    /// <summary>Ask for the right differences within a group only, not for the level of the policy that drew it.</summary>
+    public bool Centred { get; set; } = true;
+
+    /// <summary>Residual at which the regression's square turns linear, in nats.</summary>
+    [Range(0.01, 1e6)]
+    public double Clip { get; set; } = 10;
+}
+
+/// <summary>The objective "jbond" (arXiv:2407.14622 section 6 for the defaults).</summary>
+public sealed class JBondOptions
+{
+    [Range(0, 1e6)]
+    public double Weight { get; set; } = 1;
+
+    /// <summary>Weight of the backward divergence in J_beta.</summary>
+    [Range(0, 1.0)]
+    public double Beta { get; set; } = 0.5;
+
+    /// <summary>Weight of the extra divergence from the anchor.</summary>
+    [Range(0, 1e3)]
+    public double Gamma { get; set; }
+
+    /// <summary>Bound on the advantage, in nats.</summary>
+    [Range(0.01, 1e6)]
+    public double Clip { get; set; } = 10;
+
+    /// <summary>eta: share of the policy's weights that the anchor takes over at every step.</summary>
+    [Range(0, 1.0)]
+    public double AnchorRate { get; set; } = 0.02;
+}
+
+/// <summary>The objective "gkd" (arXiv:2306.13649).</summary>
+public sealed class GkdOptions
+{
+    /// <summary>Weight of the divergence per token, on the scale of a whole answer's log-prob that the other objectives have.</summary>
+    [Range(0, 1e6)]
+    public double Weight { get; set; } = 5;
+
+    /// <summary>0 = forward KL, 1 = reverse KL, between them the generalised Jensen-Shannon divergence.</summary>
+    [Range(0, 1.0)]
+    public double Beta { get; set; }
+
+    /// <summary>Share of the student's own answers; above 0 needs rollouts.</summary>
+    [Range(0, 1.0)]
+    public double Lambda { get; set; }
+
+    /// <summary>Teacher's and student's logits are divided by it.</summary>
+    [Range(0.01, 100)]
+    public double Temperature { get; set; } = 1;
+}
+
+[OptionsValidator]
+internal sealed partial class TrainerOptionsValidator : IValidateOptions<TrainerOptions>;

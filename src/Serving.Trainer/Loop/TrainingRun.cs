@@ -1,0 +1,37 @@
+using Serving.Models;
+
+namespace Serving.Trainer.Loop;
+
+/// <summary>What a run works on. Immutable.</summary>
+public sealed record TrainingRun
+{
+    /// <summary>Version that training begins from.</summary>
+    public required ModelFolder Start { get; init; }
+
+    /// <summary>Frozen teacher of gkd, and the policy whose draws are learnt from; null = draws of any policy.</summary>
+    public ModelFolder? Teacher { get; init; }
+
+    /// <summary>Root of the episode log.</summary>
+    public required string Episodes { get; init; }
+
+    /// <summary>Folder for checkpoints, scratch weights and the log.</summary>
+    public required string Folder { get; init; }
+
+    public required ulong Seed { get; init; }
+
+    /// <summary>Go on from the last checkpoint in <see cref="Folder"/>, when there is one.</summary>
+    public bool Resume { get; init; }
+}
+
+/// <summary>What came out of a run. Owns the policy.</summary>
+/// <param name="Policy">The trained weights.</param>
+/// <param name="Steps">Steps done in all, those before a resume included.</param>
+/// <param name="Groups">Groups in the replay window at the end.</param>
+/// <param name="Episodes">Episodes read.</param>
+/// <param name="Before">One sample per held-out prompt at the start; null without evaluation.</param>
+/// <param name="After">The same at the end.</param>
+public sealed record TrainingResult(
+    Policy.PolicyModule Policy, int Steps, int Groups, int Episodes, PolicyEvaluation? Before, PolicyEvaluation? After) : IDisposable
+{
+    public void Dispose() => Policy.Dispose();
+}

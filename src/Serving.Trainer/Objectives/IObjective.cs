@@ -1,0 +1,34 @@
+using static TorchSharp.torch;
+
+namespace Serving.Trainer.Objectives;
+
+/// <summary>What a loss needs in a step; the loop provides exactly that.</summary>
+[Flags]
+public enum ObjectiveNeeds
+{
+    None = 0,
+
+    /// <summary>Logged groups.</summary>
+    LoggedGroups = 1,
+
+    /// <summary>A fresh answer of the policy under training to every prompt.</summary>
+    PolicySamples = 2,
+
+    /// <summary>Two fresh answers of the moving anchor to every prompt, and the anchor itself.</summary>
+    AnchorSamples = 4,
+
+    /// <summary>The teacher, frozen.</summary>
+    Teacher = 8,
+}
+
+/// <summary>A loss over one batch. Implementations hold settings only, so one instance serves a whole run; used from the training thread.</summary>
+public interface IObjective
+{
+    /// <summary>Prefix of its figures in the log.</summary>
+    string Name { get; }
+
+    ObjectiveNeeds Needs { get; }
+
+    /// <summary>The loss of a step, a scalar with gradient. Created in the caller's dispose scope; figures go to <see cref="ObjectiveInputs.Report(string, Tensor)"/>.</summary>
+    Tensor Loss(ObjectiveInputs inputs);
+}

@@ -1,0 +1,71 @@
+using Serving.Trainer.Data;
+using Serving.Trainer.Policy;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Serving.Trainer.Objectives;
+
+/// <summary>
+/// One batch as the losses see it: each forward pass runs once, when first asked for, however many objectives share it. Lives within the dispose scope of
+/// one training step, on its thread.
+/// </summary>
+/// <param name="policy">The policy under training.</param>
+/// <param name="batch">B sequences with R answer positions.</param>
+/// <param name="temperature">Temperature that the policy is served at: log pi of the policy and its anchor are taken under it.</param>
+/// <param name="anchor">The moving anchor, where an objective needs it.</param>
+/// <param name="teacher">The frozen teacher, where an objective needs it.</param>
+public sealed class ObjectiveInputs(
+    PolicyModule policy, TokenBatch batch, double temperature = 1, PolicyModule? anchor = null, PolicyModule? teacher = null)
+{
+    private readonly SortedDictionary<string, Tensor> _figures = new(StringComparer.Ordinal);
+    private Tensor? _hidden;
+    private Tensor? _teacherHidden;
+    private Tensor? _logProbs;
+    private Tensor? _anchorLogProbs;
+
+    public TokenBatch Batch => batch;
+
+    public PolicyModule Policy => policy;
+
+    public PolicyModule Teacher => teacher ?? throw new InvalidOperationException("This objective needs a teacher and the loop gave none.");
+
+    /// <summary>Hidden states of the policy at the answer positions, [R, d], with gradient.</summary>
+    public Tensor Hidden => _hidden ??= RowsOf(policy);
+
+    /// <summary>Hidden states of the teacher at the answer positions, [R, d of the teacher], no gradient.</summary>
+    public Tensor TeacherHidden => _teacherHidden ??= Quietly(() => RowsOf(Teacher));
+
+    /// <summary>log pi(y) of every sequence: the sum over its answer's tokens, [B], with gradient.</summary>
+    public Tensor LogProbs => _logProbs ??= PerSequence(policy, Hidden);
+
+    /// <summary>log pi_anchor(y) of every sequence, [B], no gradient.</summary>
+    public Tensor AnchorLogProbs => _anchorLogProbs ??= Quietly(() =>
+    {
+        var module = anchor ?? throw new InvalidOperationException("This objective needs an anchor and the loop gave none.");
+        return PerSequence(module, RowsOf(module));
+    });
+
+    /// <summary>Figures of this step by name, as 0-dimensional tensors.</summary>
+    public IReadOnlyDictionary<string, Tensor> Figures => _figures;
+
+    /// <summary>Records a figure for the log.</summary>
+    public void Report(string name, Tensor value) => _figures[name] = value.detach();
+
+    /// <summary>A row of numbers as a tensor of the policy's type, [n].</summary>
+    public Tensor Row(IEnumerable<double> values) => tensor(values.ToArray(), LogProbs.dtype, LogProbs.device);
+
+    private Tensor RowsOf(PolicyModule module) =>
+        module.forward(batch.Ids, batch.Positions, batch.Mask).reshape(-1, module.Config.HiddenSize).index_select(0, batch.Rows);
+
+    private Tensor PerSequence(PolicyModule module, Tensor hidden)
+    {
+        var perToken = module.SelectedLogProbs(temperature == 1 ? hidden : hidden / temperature, batch.Targets);       // [R]
+        return zeros(batch.Entries.Count, perToken.dtype, perToken.device).index_add(0, batch.Owners, perToken, 1);    // [B]
+    }
+
+    private static Tensor Quietly(Func<Tensor> forward)
+    {
+        using var quiet = no_grad();
+        return forward();
+    }
+}
