@@ -4,14 +4,15 @@ using Serving.Benchmarks;
 return args switch
 {
     ["decode", .. var rest] => DecodeBenchmark.Run(rest),
+    ["score", .. var rest] => ScoreBenchmark.Run(rest),
     ["training", .. var rest] => TrainingBenchmark.Run(rest),
     ["quality", .. var rest] => await QualityBenchmark.Run(rest),
-    ["score", .. var rest] => ScoreBenchmark.Run(rest),
+    ["swap", .. var rest] => SwapBenchmark.Run(rest),
     _ => Usage(),
 };
 
 static int Usage()
 {
-    Console.Error.WriteLine("Usage: dotnet run -c Release --project perf/Serving.Benchmarks -- decode | training | quality | score [--help]");
+    Console.Error.WriteLine("Usage: dotnet run -c Release --project perf/Serving.Benchmarks -- decode | score | training | quality | swap");
     return 1;
 }

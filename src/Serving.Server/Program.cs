@@ -19,8 +19,15 @@ root.Subcommands.Add(serve);
 root.Subcommands.Add(ScoreCommand.Create());
 root.Subcommands.Add(DemoCommand.Create());
 
-// The host answers SIGTERM and Ctrl-C itself, by draining; the parser's own time limit would cut that short.
-return await root.Parse(args).InvokeAsync(new InvocationConfiguration { ProcessTerminationTimeout = null });
+var parsed = root.Parse(args);
+var invocation = new InvocationConfiguration();
+if (parsed.CommandResult.Command == root || parsed.CommandResult.Command == serve)
+{
+    // The host answers SIGTERM and Ctrl-C itself, by draining; the parser's time limit would cut that short.
+    invocation.ProcessTerminationTimeout = null;
+}
+
+return await parsed.InvokeAsync(invocation);
 
 static async Task<int> ServeAsync(string[] settings)
 {
@@ -34,6 +41,11 @@ static async Task<int> ServeAsync(string[] settings)
     {
         // The settings file lies beside the program, wherever it is started from.
         var builder = WebApplication.CreateBuilder(new WebApplicationOptions { Args = settings, ContentRootPath = AppContext.BaseDirectory });
+
+        // A start that fails is told once, in one line, by the catch below.
+        var started = false;
+        builder.Logging.AddFilter("Microsoft.Extensions.Hosting.Internal.Host", _ => started);
+        builder.Logging.AddFilter("Microsoft.AspNetCore.Server.Kestrel", level => started && level >= LogLevel.Warning);
         builder.AddObservability();
         builder.AddModels();
         builder.AddInference();
@@ -42,6 +54,7 @@ static async Task<int> ServeAsync(string[] settings)
         builder.AddGeneration();
 
         var app = builder.Build();
+        app.Lifetime.ApplicationStarted.Register(() => started = true);
         app.UseObservability();
         app.MapObservability();
         app.MapModels();

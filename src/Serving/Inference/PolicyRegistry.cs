@@ -44,7 +44,9 @@ public sealed class PolicyRegistry : IHostedService, IDisposable
     /// <summary>True once every configured policy is loaded and warmed, and while its engine works.</summary>
     public bool Ready => _policies.Keys.All(name => CurrentOf(name) is { Engine.Healthy: true });
 
-    /// <summary>Why a configured policy that is not there could not be loaded. Null when all are there, and while they are still loading.</summary>
+    /// <summary>
+    /// Why a configured policy that is not there could not be loaded. Null when all are there, and while they are still loading.
+    /// </summary>
     public string? LoadError
     {
         get
@@ -73,7 +75,8 @@ public sealed class PolicyRegistry : IHostedService, IDisposable
         foreach (var name in _policies.Keys)
         {
             // A policy whose engine has failed counts as absent: the watcher then loads the newest version afresh.
-            _watcher.Watch(name, () => CurrentOf(name) is { Engine.Healthy: true } policy ? policy.Folder : null, (folder, _) => Swap(name, folder));
+            _watcher.Watch(
+                name, () => CurrentOf(name) is { Engine.Healthy: true } policy ? policy.Folder : null, (folder, _) => Swap(name, folder));
         }
 
         return Task.CompletedTask;

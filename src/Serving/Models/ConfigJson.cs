@@ -96,7 +96,10 @@ internal sealed class ConfigJson
         return _root[field] is JsonValue value && value.TryGetValue<bool>(out var flag) ? flag : throw Error($"{field} must be true or false");
     }
 
-    /// <summary>A token id or a list of them; empty when absent or null. Each below the vocabulary's size: a larger one would index past the embedding.</summary>
+    /// <summary>
+    /// A token id or a list of them; empty when absent or null. Each below the vocabulary's size: a larger one would index past the
+    /// embedding.
+    /// </summary>
     public IReadOnlyList<int> Ids(string field, int vocabulary)
     {
         var ids = Ids(field);

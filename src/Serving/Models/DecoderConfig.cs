@@ -3,7 +3,9 @@ using System.Text.Json.Nodes;
 
 namespace Serving.Models;
 
-/// <summary>Shape of a Llama-family policy: the fields of a Hugging Face config.json that the graph and the trainer need. Immutable.</summary>
+/// <summary>
+/// Shape of a Llama-family policy: the fields of a Hugging Face config.json that the graph and the trainer need. Immutable.
+/// </summary>
 public sealed record DecoderConfig
 {
     /// <summary>Tokens in the vocabulary, V.</summary>

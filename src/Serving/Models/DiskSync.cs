@@ -7,7 +7,9 @@ internal static partial class DiskSync
 {
     private const int ReadOnly = 0;
 
-    /// <summary>Flushes the names in a folder: a new or renamed file is durable only after that. Windows journals names by itself.</summary>
+    /// <summary>
+    /// Flushes the names in a folder: a new or renamed file is durable only after that. Windows journals names by itself.
+    /// </summary>
     public static void Folder(string path)
     {
         if (OperatingSystem.IsWindows())

@@ -3,7 +3,9 @@ using System.Text.Json.Nodes;
 
 namespace Serving.Models;
 
-/// <summary>Reads a small JSON file that somebody else may have written: every way in which it can be broken ends in one kind of exception.</summary>
+/// <summary>
+/// Reads a small JSON file that somebody else may have written: every way in which it can be broken ends in one kind of exception.
+/// </summary>
 internal static class JsonFile
 {
     internal static readonly JsonSerializerOptions Indented = new() { WriteIndented = true };
@@ -12,7 +14,9 @@ internal static class JsonFile
 
     private static readonly JsonDocumentOptions _strict = new() { AllowDuplicateProperties = false };
 
-    /// <summary>The object in <paramref name="path"/>; <paramref name="error"/> makes the exception from a message that already names the file.</summary>
+    /// <summary>
+    /// The object in <paramref name="path"/>; <paramref name="error"/> makes the exception from a message that already names the file.
+    /// </summary>
     public static JsonObject ReadObject(string path, Func<string, ModelException> error)
     {
         try
@@ -43,7 +47,9 @@ internal static class JsonFile
         }
     }
 
-    /// <summary>Nodes decode names and strings only when asked, and throw on broken UTF-8 or lone surrogates: ask now, not in the middle of a load.</summary>
+    /// <summary>
+    /// Nodes decode names and strings only when asked, and throw on broken UTF-8 or lone surrogates: ask now, not in the middle of a load.
+    /// </summary>
     private static void Touch(JsonNode? node)
     {
         switch (node)

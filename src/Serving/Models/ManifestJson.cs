@@ -62,7 +62,9 @@ internal static class ManifestJson
         return json.ToJsonString(JsonFile.Indented) + "\n";
     }
 
-    /// <summary>A file name that stays inside its folder on every system, and cannot break the lines that the digest is taken over.</summary>
+    /// <summary>
+    /// A file name that stays inside its folder on every system, and cannot break the lines that the digest is taken over.
+    /// </summary>
     public static bool IsFileName(string name) =>
         name.Length > 0 && name is not ("." or "..") && name != ModelFiles.Manifest && !name.Any(c => c is '/' or '\\' or ':' || char.IsControl(c));
 
@@ -77,7 +79,8 @@ internal static class ManifestJson
             }
         }
 
-        throw Error(path, $"kind is \"{word}\"; this program knows {string.Join(" and ", Enum.GetValues<ModelKind>().Select(kind => $"\"{Word(kind)}\""))}");
+        var known = Enum.GetValues<ModelKind>().Select(kind => $"\"{Word(kind)}\"");
+        throw Error(path, $"kind is \"{word}\"; this program knows {string.Join(" and ", known)}");
     }
 
     private static string Word(ModelKind kind) => kind switch
@@ -90,7 +93,8 @@ internal static class ManifestJson
     private static DateTimeOffset Created(string path, JsonObject json)
     {
         var text = Text(path, json, "created");
-        return DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal, out var created)
+        const DateTimeStyles Utc = DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal;
+        return DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, Utc, out var created)
             ? created
             : throw Error(path, $"created is \"{text}\", not a time such as 2026-01-31T12:00:00Z");
     }

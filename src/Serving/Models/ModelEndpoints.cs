@@ -31,7 +31,9 @@ public sealed record ModelCard(
     [property: JsonPropertyName("max_model_len")] int MaxModelLength);
 
 /// <summary>The answer of GET /v1/models.</summary>
-public sealed record ModelList([property: JsonPropertyName("object")] string Object, [property: JsonPropertyName("data")] IReadOnlyList<ModelCard> Data);
+public sealed record ModelList(
+    [property: JsonPropertyName("object")] string Object,
+    [property: JsonPropertyName("data")] IReadOnlyList<ModelCard> Data);
 
 /// <summary>Registration of the model registry, and GET /v1/models.</summary>
 public static class ModelEndpoints

@@ -26,7 +26,9 @@ public sealed record ModelManifest
 
     public required string Version { get; init; }
 
-    /// <summary>Lower-case hex sha256 of every other file of the folder, by file name; README.md, the model card, may be left out.</summary>
+    /// <summary>
+    /// Lower-case hex sha256 of every other file of the folder, by file name; README.md, the model card, may be left out.
+    /// </summary>
     public required IReadOnlyDictionary<string, string> Files { get; init; }
 
     /// <summary>"name@version" that this one was trained from.</summary>
@@ -43,10 +45,14 @@ public sealed record ModelManifest
     public required string Digest { get; init; }
 
     /// <summary>Reads manifest.json of <paramref name="folder"/>. Fields that we do not know are ignored.</summary>
-    /// <exception cref="ManifestException">A field is missing or malformed, or the digest is not that of the files; the message names the field.</exception>
+    /// <exception cref="ManifestException">
+    /// A field is missing or malformed, or the digest is not that of the files; the message names the field.
+    /// </exception>
     public static ModelManifest Read(string folder) => ManifestJson.Read(Path.Combine(folder, ModelFiles.Manifest));
 
-    /// <summary>The digest of a set of files, see <see cref="Digest"/>: each line ends in one newline, lines sorted by the names' UTF-16 code units.</summary>
+    /// <summary>
+    /// The digest of a set of files, see <see cref="Digest"/>: each line ends in one newline, lines sorted by the names' UTF-16 code units.
+    /// </summary>
     public static string DigestOf(IReadOnlyDictionary<string, string> files)
     {
         var lines = new StringBuilder();

@@ -8,7 +8,10 @@ public sealed class ModelOptions
 {
     public const string Section = "Models";
 
-    /// <summary>Registry root; a relative path is looked for below the working directory, the content root and the program's folder, see <see cref="ModelRoot"/>.</summary>
+    /// <summary>
+    /// Registry root; a relative path is looked for below the working directory, the content root and the program's folder, see
+    /// <see cref="ModelRoot"/>.
+    /// </summary>
     [Required]
     public string Root { get; set; } = "models";
 

@@ -56,7 +56,9 @@ internal sealed class ModelPublication(string root, string name, TimeProvider ti
         DiskSync.Folder(_folder);
     }
 
-    /// <summary>Step 3: takes the next version number. Renaming onto a folder with files in it fails, so two publishers never get the same one.</summary>
+    /// <summary>
+    /// Step 3: takes the next version number. Renaming onto a folder with files in it fails, so two publishers never get the same one.
+    /// </summary>
     public void TakeNumber()
     {
         for (_number = checked(HighestNumber() + 1); ; _number++)

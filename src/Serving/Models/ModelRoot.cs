@@ -1,6 +1,8 @@
 namespace Serving.Models;
 
-/// <summary>Where the registry lies: a relative Models:Root has to mean the same folder from the repository root, from elsewhere and when installed.</summary>
+/// <summary>
+/// Where the registry lies: a relative Models:Root has to mean the same folder from the repository root, from elsewhere and when installed.
+/// </summary>
 public static class ModelRoot
 {
     /// <summary>The absolute registry root of a host that runs in <paramref name="contentRoot"/>.</summary>

@@ -19,15 +19,21 @@ public sealed class ModelStore(string root, TimeProvider time)
                 .Order(StringComparer.Ordinal)]
             : [];
 
-    /// <summary>Committed versions of a name, oldest first; half-written and damaged folders are left out, see <see cref="Rejected"/>.</summary>
-    public IReadOnlyList<ModelFolder> Versions(string name) => [.. NewestFirst(name, 0).Select(found => found.Version).OfType<ModelFolder>().Reverse()];
+    /// <summary>
+    /// Committed versions of a name, oldest first; half-written and damaged folders are left out, see <see cref="Rejected"/>.
+    /// </summary>
+    public IReadOnlyList<ModelFolder> Versions(string name) =>
+        [.. NewestFirst(name, 0).Select(found => found.Version).OfType<ModelFolder>().Reverse()];
 
-    /// <summary>Numbered folders of a name that are not versions, and why. A folder that is being published just now may be among them.</summary>
+    /// <summary>
+    /// Numbered folders of a name that are not versions, and why. A folder that is being published just now may be among them.
+    /// </summary>
     public IReadOnlyList<RejectedFolder> Rejected(string name) =>
         [.. NewestFirst(name, 0).Select(found => found.Rejected).OfType<RejectedFolder>().Reverse()];
 
     /// <summary>The newest version, or null.</summary>
-    public ModelFolder? Latest(string name) => NewestFirst(name, 0).Select(found => found.Version).FirstOrDefault(version => version is not null);
+    public ModelFolder? Latest(string name) =>
+        NewestFirst(name, 0).Select(found => found.Version).FirstOrDefault(version => version is not null);
 
     /// <summary>"name@version" or "name" (= newest).</summary>
     /// <exception cref="ModelException">There is no such version; the message lists those that exist.</exception>
@@ -59,7 +65,8 @@ public sealed class ModelStore(string root, TimeProvider time)
     /// publish at once. When <paramref name="write"/> throws, nothing is published and its files are removed.
     /// </summary>
     /// <exception cref="ModelException">The name is not a model name, or something other than plain files was written.</exception>
-    public ModelFolder Publish(string name, ModelKind kind, Action<string> write, string? parent = null, JsonObject? training = null, JsonObject? figures = null)
+    public ModelFolder Publish(
+        string name, ModelKind kind, Action<string> write, string? parent = null, JsonObject? training = null, JsonObject? figures = null)
     {
         ArgumentNullException.ThrowIfNull(write);
         if (ModelId.Parse(name).Version is not null)
@@ -82,15 +89,22 @@ public sealed class ModelStore(string root, TimeProvider time)
         }
     }
 
-    /// <summary>Hashes every file against the manifest; also refuses names that leave the folder and unlisted files (README.md excepted).</summary>
-    /// <exception cref="ManifestException">A digest differs, a file is missing, unlisted or a link out of the folder, or a name escapes it.</exception>
+    /// <summary>
+    /// Hashes every file against the manifest; also refuses names that leave the folder and unlisted files (README.md excepted).
+    /// </summary>
+    /// <exception cref="ManifestException">
+    /// A digest differs, a file is missing, unlisted or a link out of the folder, or a name escapes it.
+    /// </exception>
     public static void Verify(ModelFolder folder)
     {
         ArgumentNullException.ThrowIfNull(folder);
         ModelVerification.Verify(folder);
     }
 
-    /// <summary>The numbered folders above a number, each as a version or with the reason why it is none. Reads a manifest only when asked for the next.</summary>
+    /// <summary>
+    /// The numbered folders above a number, each as a version or with the reason why it is none. Reads a manifest only when asked for the
+    /// next.
+    /// </summary>
     internal IEnumerable<(int Number, ModelFolder? Version, RejectedFolder? Rejected)> NewestFirst(string name, int above)
     {
         var home = Path.Combine(Root, ModelId.Parse(name).Name);

@@ -35,7 +35,8 @@ internal static class ModelVerification
     /// <summary>Lower-case hex sha256 of a file; <paramref name="flush"/> also makes its content durable.</summary>
     public static string Hash(string path, bool flush = false)
     {
-        var access = flush && OperatingSystem.IsWindows() ? FileAccess.ReadWrite : FileAccess.Read;     // Windows flushes through writable handles only
+        // Windows flushes through writable handles only.
+        var access = flush && OperatingSystem.IsWindows() ? FileAccess.ReadWrite : FileAccess.Read;
         using var file = new FileStream(path, FileMode.Open, access, FileShare.Read, 1 << 20, FileOptions.SequentialScan);
         var hash = Convert.ToHexStringLower(SHA256.HashData(file));
         if (flush)

@@ -17,7 +17,10 @@ public static class SafetensorsWriter
 
     private const string Metadata = "__metadata__";
 
-    /// <summary>Writes <paramref name="path"/> under a temporary name, fsyncs it and renames it: an older file that is mapped somewhere is never touched.</summary>
+    /// <summary>
+    /// Writes <paramref name="path"/> under a temporary name, fsyncs it and renames it: an older file that is mapped somewhere is never
+    /// touched.
+    /// </summary>
     /// <exception cref="ArgumentException">A shape does not fit its values, or a name is used twice.</exception>
     public static void Write(string path, IReadOnlyList<NamedTensor> tensors)
     {
@@ -52,7 +55,8 @@ public static class SafetensorsWriter
                 throw new ArgumentException($"Tensor \"{tensor.Name}\" is given twice, or has a name that the format reserves.", nameof(tensors));
             }
 
-            if (tensor.Shape.Any(dimension => dimension < 0) || tensor.Shape.Aggregate((Int128)1, (product, dimension) => product * dimension) != tensor.Values.Length)
+            var count = tensor.Shape.Aggregate((Int128)1, (product, dimension) => product * dimension);
+            if (count != tensor.Values.Length || tensor.Shape.Any(dimension => dimension < 0))
             {
                 throw new ArgumentException(
                     $"Tensor \"{tensor.Name}\" of shape [{string.Join(", ", tensor.Shape)}] is given {tensor.Values.Length} values.", nameof(tensors));

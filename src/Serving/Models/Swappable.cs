@@ -22,7 +22,10 @@ public sealed class Swappable<T> : IDisposable
     /// <summary>False until the first commit and after <see cref="Dispose"/>.</summary>
     public bool HasValue => Volatile.Read(ref _current) is not null;
 
-    /// <summary>The value that new leases get. It may be disposed at any moment after it was replaced: lease it to use more than its immutable parts.</summary>
+    /// <summary>
+    /// The value that new leases get. It may be disposed at any moment after it was replaced: lease it to use more than its immutable
+    /// parts.
+    /// </summary>
     /// <exception cref="InvalidOperationException">Nothing was committed yet.</exception>
     /// <exception cref="ObjectDisposedException">This holder was disposed.</exception>
     public T Current => (Volatile.Read(ref _current) ?? throw Empty()).Value;
@@ -51,7 +54,9 @@ public sealed class Swappable<T> : IDisposable
         return null;
     }
 
-    /// <summary>Makes <paramref name="next"/> current. Cannot fail. Returns when the write is done; the old value drains by itself.</summary>
+    /// <summary>
+    /// Makes <paramref name="next"/> current. Cannot fail. Returns when the write is done; the old value drains by itself.
+    /// </summary>
     public void Commit(T next)
     {
         ArgumentNullException.ThrowIfNull(next);
@@ -62,7 +67,9 @@ public sealed class Swappable<T> : IDisposable
         }
     }
 
-    /// <summary>Gives the current value up without waiting: leases that are still out keep it alive until they end. No lease is given afterwards.</summary>
+    /// <summary>
+    /// Gives the current value up without waiting: leases that are still out keep it alive until they end. No lease is given afterwards.
+    /// </summary>
     public void Dispose()
     {
         Volatile.Write(ref _disposed, 1);

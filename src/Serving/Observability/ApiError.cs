@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Microsoft.AspNetCore.Http;
@@ -31,7 +32,7 @@ public sealed record ApiError(int Status, string Type, string Code, string Messa
     /// <summary>The body: {"error":{...}}.</summary>
     public ApiErrorBody Body => new(new ApiErrorDetail(Message, Type, Parameter, Code));
 
-    public byte[] ToJson() => JsonSerializer.SerializeToUtf8Bytes(Body, ObservabilityJson.Default.ApiErrorBody);
+    public byte[] ToJson() => JsonSerializer.SerializeToUtf8Bytes(Body, ObservabilityJson.Readable.ApiErrorBody);
 
     /// <summary>Answers with this error. The response must not have started.</summary>
     public Task WriteAsync(HttpContext context)
@@ -47,7 +48,7 @@ public sealed record ApiError(int Status, string Type, string Code, string Messa
             response.Headers["x-should-retry"] = "true";
         }
 
-        return response.WriteAsJsonAsync(Body, ObservabilityJson.Default.ApiErrorBody, cancellationToken: context.RequestAborted);
+        return response.WriteAsJsonAsync(Body, ObservabilityJson.Readable.ApiErrorBody, cancellationToken: context.RequestAborted);
     }
 }
 
@@ -73,4 +74,12 @@ public delegate ApiError? ApiErrorRule(Exception exception);
 [JsonSerializable(typeof(ApiErrorBody))]
 [JsonSerializable(typeof(HealthBody))]
 [JsonSerializable(typeof(VersionBody))]
-internal sealed partial class ObservabilityJson : JsonSerializerContext;
+internal sealed partial class ObservabilityJson : JsonSerializerContext
+{
+    /// <summary>Quotes and text beyond ASCII as they are: people read these bodies in terminals.</summary>
+    public static ObservabilityJson Readable { get; } = new(new JsonSerializerOptions
+    {
+        PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
+        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+    });
+}

@@ -61,6 +61,48 @@ public sealed class ObjectiveTests
         Assert.All(teacher.parameters(), parameter => Assert.Null(parameter.grad));
     }
 
+    /// <summary>Through the whole module in double precision, along one random direction of all its weights.</summary>
+    [Fact]
+    public void The_gradient_of_the_default_recipe_equals_a_finite_difference()
+    {
+        using var scope = NewDisposeScope();
+        using var policy = Module(1, type: ScalarType.Float64);
+        using var teacher = Module(2, type: ScalarType.Float64);
+        using var batch = Batch(Group("a", [0, 1, 2, 5]), Group("b", [1, 0]));
+        var objective = new WeightedSumObjective(
+            [(1, new BonSftObjective()), (.02, new RegressionBondObjective(2, true, 4)), (5, new GkdObjective(.3, 0, 1.2))]);
+        var directions = policy.parameters().Select(parameter => randn_like(parameter)).ToArray();
+
+        var gradients = Gradients(policy, objective.Loss(new ObjectiveInputs(policy, batch, teacher: teacher)));
+        var slope = gradients.Zip(directions, (gradient, direction) => (gradient * direction).sum().item<double>()).Sum();
+        var measured = (At(1e-6) - At(-1e-6)) / 2e-6;
+
+        Assert.Equal(measured, slope, Math.Abs(measured) * 1e-6);
+
+        double At(double distance)
+        {
+            using var quiet = no_grad();
+            Move(distance);
+            var loss = Value();
+            Move(-distance);
+            return loss;
+        }
+
+        void Move(double distance)
+        {
+            foreach (var (parameter, direction) in policy.parameters().Zip(directions))
+            {
+                parameter.add_(direction, alpha: distance);
+            }
+        }
+
+        double Value()
+        {
+            using var graph = enable_grad();        // the chunks of the divergence take their gradients in the forward pass
+            return objective.Loss(new ObjectiveInputs(policy, batch, teacher: teacher)).item<double>();
+        }
+    }
+
     [Fact]
     public void Supervised_training_weighs_candidates_by_their_best_of_n_share()
     {
@@ -196,9 +238,9 @@ public sealed class ObjectiveTests
         }
     }
 
-    private static PolicyModule Module(ulong seed, DecoderConfig? config = null)
+    private static PolicyModule Module(ulong seed, DecoderConfig? config = null, ScalarType type = ScalarType.Float32)
     {
-        var module = new PolicyModule(config ?? _config, seed);
+        var module = new PolicyModule(config ?? _config, seed, type);
         using var scope = NewDisposeScope();
         using var quiet = no_grad();
         foreach (var parameter in module.parameters())

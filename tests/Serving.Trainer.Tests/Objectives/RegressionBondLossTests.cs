@@ -20,7 +20,7 @@ public sealed class RegressionBondLossTests
         foreach (var rows in (long[][])[once, skewed])
         {
             Assert.True(LargestGradient(best, Exact(rows)) < 1e-12);
-            var found = Descend(T27, 3000, 2, Exact(rows));
+            var found = Descend(T27, 1200, 4, Exact(rows));
             Assert.True(Jeffreys(found, best) < 1e-6, $"{Jeffreys(found, best)}");
         }
     }
@@ -48,7 +48,7 @@ public sealed class RegressionBondLossTests
         var optimum = tilted.Select(p => p / tilted.Sum()).ToArray();
 
         Assert.True(LargestGradient(optimum, Centred(candidates, (candidates - 1.0) / candidates)) < 1e-10);
-        Near(optimum, Descend(T3, 500, 1, Centred(candidates, (candidates - 1.0) / candidates)), 1e-6);
+        Near(optimum, Descend(T3, 250, 1, Centred(candidates, (candidates - 1.0) / candidates)), 1e-6);
         Assert.True(LargestGradient(optimum, Centred(candidates, 1)) > .05);
     }
 
@@ -57,7 +57,7 @@ public sealed class RegressionBondLossTests
     {
         using var scope = NewDisposeScope();
         var loss = Sampled(3, shrink: null);
-        var found = Descend(T3, 600, .3, loss);
+        var found = Descend(T3, 300, .3, loss);
 
         // Z of the tilted target is not one with atoms this large: least squares then trades the excess off, so only the gradient is known.
         Assert.True(LargestGradient(found, loss) < 1e-8);

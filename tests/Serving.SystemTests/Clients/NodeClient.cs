@@ -1,0 +1,86 @@
+using System.Diagnostics;
+using System.Text.Json.Nodes;
+using Xunit;
+
+namespace Serving.SystemTests.Clients;
+
+/// <summary>Runs client.mjs, which drives the openai package from npm, and reads its output line by line.</summary>
+internal sealed class NodeClient : IDisposable
+{
+    private const string Folder = "tests/Serving.SystemTests/Clients/node";
+    private const string Instruction = $"The npm client is not installed. Install Node.js 18 or newer, then run: npm ci --prefix {Folder}";
+
+    private readonly Process _process;
+
+    public NodeClient(Uri server, string scenario)
+    {
+        var folder = Path.Combine(RepositoryRoot(), Folder);
+        if (!Directory.Exists(Path.Combine(folder, "node_modules", "openai")))
+        {
+            Missing(null);
+        }
+
+        try
+        {
+            _process = Process.Start(new ProcessStartInfo("node", ["client.mjs", new Uri(server, "v1").ToString(), scenario])
+            {
+                WorkingDirectory = folder,
+                RedirectStandardOutput = true,
+                RedirectStandardError = true,
+            })!;
+        }
+        catch (System.ComponentModel.Win32Exception exception)
+        {
+            Missing(exception);
+            throw;
+        }
+    }
+
+    public async Task<string> ReadLineAsync(CancellationToken cancellationToken) =>
+        await _process.StandardOutput.ReadLineAsync(cancellationToken) ?? throw new InvalidOperationException($"The script ended early: {await Errors(cancellationToken)}");
+
+    /// <summary>The last line, as JSON.</summary>
+    public async Task<JsonNode> ResultAsync(CancellationToken cancellationToken)
+    {
+        var output = await _process.StandardOutput.ReadToEndAsync(cancellationToken);
+        await _process.WaitForExitAsync(cancellationToken);
+        Assert.True(_process.ExitCode == 0, $"The script failed: {await Errors(cancellationToken)}");
+        return JsonNode.Parse(output.TrimEnd().Split('\n')[^1])!;
+    }
+
+    public void Dispose()
+    {
+        if (!_process.HasExited)
+        {
+            _process.Kill();
+        }
+
+        _process.Dispose();
+    }
+
+    private Task<string> Errors(CancellationToken cancellationToken) => _process.StandardError.ReadToEndAsync(cancellationToken);
+
+    /// <summary>On a machine with nothing but the .NET SDK the test is skipped, in sight; where CI is set it fails.</summary>
+    private static void Missing(Exception? cause)
+    {
+        if (Environment.GetEnvironmentVariable("CI") is "true" or "1")
+        {
+            throw new InvalidOperationException(Instruction, cause);
+        }
+
+        Assert.Skip(Instruction);
+    }
+
+    private static string RepositoryRoot()
+    {
+        for (var folder = new DirectoryInfo(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)
+        {
+            if (File.Exists(Path.Combine(folder.FullName, "Serving.sln")))
+            {
+                return folder.FullName;
+            }
+        }
+
+        throw new DirectoryNotFoundException("The tests run outside the repository: no Serving.sln above them.");
+    }
+}

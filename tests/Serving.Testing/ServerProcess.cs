@@ -1,0 +1,98 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
+
+namespace Serving.Testing;
+
+/// <summary>The server as a process of its own, on a free port; killed with SIGKILL when disposed.</summary>
+public sealed class ServerProcess : IAsyncDisposable
+{
+    private const string Listening = "Now listening on: ";
+
+    private readonly Process _process;
+    private readonly ConcurrentQueue<string> _output = new();
+    private readonly TaskCompletionSource<Uri> _address = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    private ServerProcess(IEnumerable<string> arguments)
+    {
+        var start = new ProcessStartInfo(Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet")
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            WorkingDirectory = Path.GetTempPath(),                     // nothing may depend on where it is started
+        };
+        foreach (var argument in (string[])[Path.Combine(AppContext.BaseDirectory, "Serving.Server.dll"), .. arguments])
+        {
+            start.ArgumentList.Add(argument);
+        }
+
+        _process = new Process { StartInfo = start, EnableRaisingEvents = true };
+        _process.OutputDataReceived += (_, line) => Note(line.Data);
+        _process.ErrorDataReceived += (_, line) => Note(line.Data);
+        _process.Exited += (_, _) => _address.TrySetException(new InvalidOperationException("The server ended before it listened."));
+        _process.Start();
+        _process.BeginOutputReadLine();
+        _process.BeginErrorReadLine();
+    }
+
+    /// <summary>Both output streams so far.</summary>
+    public string Output => string.Join('\n', _output);
+
+    public int ExitCode => _process.ExitCode;
+
+    /// <summary>Starts the program with any arguments and does not wait for it.</summary>
+    public static ServerProcess Launch(params IEnumerable<string> arguments) => new(arguments);
+
+    /// <summary>Starts a server over these folders and waits until it listens.</summary>
+    public static async Task<ServerProcess> StartAsync(string models, string episodes, CancellationToken cancellationToken, params IEnumerable<string> settings)
+    {
+        var server = Launch(["serve", "--urls", "http://127.0.0.1:0", $"--Models:Root={models}", $"--Episodes:Root={episodes}", "--Onnx:Threads=1", .. settings]);
+        try
+        {
+            await server._address.Task.WaitAsync(cancellationToken);
+            return server;
+        }
+        catch (Exception exception)
+        {
+            var output = server.Output;
+            await server.DisposeAsync();
+            throw new InvalidOperationException($"The server did not start:\n{output}", exception);
+        }
+    }
+
+    /// <summary>A client of a server that listens.</summary>
+    public HttpClient CreateClient() => new() { BaseAddress = _address.Task.Result };
+
+    /// <summary>SIGKILL, and waits for the end.</summary>
+    public async Task KillAsync()
+    {
+        _process.Kill();
+        await _process.WaitForExitAsync(CancellationToken.None);
+    }
+
+    public Task WaitForExitAsync(CancellationToken cancellationToken) => _process.WaitForExitAsync(cancellationToken);
+
+    public async ValueTask DisposeAsync()
+    {
+        if (!_process.HasExited)
+        {
+            await KillAsync();
+        }
+
+        _process.Dispose();
+    }
+
+    private void Note(string? line)
+    {
+        if (line is null)
+        {
+            return;
+        }
+
+        _output.Enqueue(line);
+        var at = line.IndexOf(Listening, StringComparison.Ordinal);
+        if (at >= 0)
+        {
+            _address.TrySetResult(new Uri(line[(at + Listening.Length)..].Trim()));
+        }
+    }
+}
