@@ -11,9 +11,13 @@ using Serving.Observability;
 using Serving.Scoring;
 
 // Verbs: each folder that has one brings its own command; without a verb the server starts.
-var serve = new Command("serve", "Start the server (the default). Settings: --urls http://127.0.0.1:8080, --Section:Key=value.") { TreatUnmatchedTokensAsErrors = false };
+const string Settings = "Settings: --urls http://127.0.0.1:8080, --Section:Key=value.";
+var serve = new Command("serve", $"Start the server (the default). {Settings}") { TreatUnmatchedTokensAsErrors = false };
 serve.SetAction((parsed, _) => ServeAsync([.. parsed.UnmatchedTokens]));
-var root = new RootCommand("Serves language models with Best-of-N answers and learns from what it serves.") { TreatUnmatchedTokensAsErrors = false };
+var root = new RootCommand("Serves language models with Best-of-N answers and learns from what it serves.")
+{
+    TreatUnmatchedTokensAsErrors = false,
+};
 root.SetAction((parsed, _) => ServeAsync([.. parsed.UnmatchedTokens]));
 root.Subcommands.Add(serve);
 root.Subcommands.Add(ScoreCommand.Create());
@@ -40,7 +44,8 @@ static async Task<int> ServeAsync(string[] settings)
     try
     {
         // The settings file lies beside the program, wherever it is started from.
-        var builder = WebApplication.CreateBuilder(new WebApplicationOptions { Args = settings, ContentRootPath = AppContext.BaseDirectory });
+        var options = new WebApplicationOptions { Args = settings, ContentRootPath = AppContext.BaseDirectory };
+        var builder = WebApplication.CreateBuilder(options);
 
         // A start that fails is told once, in one line, by the catch below.
         var started = false;
@@ -62,7 +67,8 @@ static async Task<int> ServeAsync(string[] settings)
         await app.RunAsync();
         return 0;
     }
-    catch (Exception exception) when (exception is OptionsValidationException or ModelException or EpisodeLogException or IOException { InnerException: AddressInUseException })
+    catch (Exception exception) when (exception is OptionsValidationException or ModelException or EpisodeLogException
+        or IOException { InnerException: AddressInUseException })
     {
         await Console.Error.WriteLineAsync(exception.Message);
         return 1;

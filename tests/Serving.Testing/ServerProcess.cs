@@ -43,9 +43,11 @@ public sealed class ServerProcess : IAsyncDisposable
     public static ServerProcess Launch(params IEnumerable<string> arguments) => new(arguments);
 
     /// <summary>Starts a server over these folders and waits until it listens.</summary>
-    public static async Task<ServerProcess> StartAsync(string models, string episodes, CancellationToken cancellationToken, params IEnumerable<string> settings)
+    public static async Task<ServerProcess> StartAsync(
+        string models, string episodes, CancellationToken cancellationToken, params IEnumerable<string> settings)
     {
-        var server = Launch(["serve", "--urls", "http://127.0.0.1:0", $"--Models:Root={models}", $"--Episodes:Root={episodes}", "--Onnx:Threads=1", .. settings]);
+        string[] folders = ["--Models:Root=" + models, "--Episodes:Root=" + episodes];
+        var server = Launch(["serve", "--urls", "http://127.0.0.1:0", "--Onnx:Threads=1", .. folders, .. settings]);
         try
         {
             await server._address.Task.WaitAsync(cancellationToken);

@@ -10,8 +10,8 @@ using Serving.Models;
 namespace Serving.Testing;
 
 /// <summary>
-/// The whole server in this process: Program itself, real Kestrel on a free port, real tiny models, its own registry and episode log, deleted with
-/// it. Settings are given as on the command line.
+/// The whole server in this process: Program itself, real Kestrel on a free port, real tiny models, its own registry and episode log,
+/// deleted with it. Settings are given as on the command line.
 /// </summary>
 public sealed class ServingApp : WebApplicationFactory<Program>
 {

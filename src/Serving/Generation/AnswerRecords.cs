@@ -16,7 +16,8 @@ public sealed record ChatCompletion(
     Usage Usage,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] BestOfNReport? BestOfN);
 
-public sealed record ChatChoice(int Index, AssistantMessage Message, [property: JsonPropertyName("logprobs")] ChatLogProbs? LogProbs, string FinishReason);
+public sealed record ChatChoice(
+    int Index, AssistantMessage Message, [property: JsonPropertyName("logprobs")] ChatLogProbs? LogProbs, string FinishReason);
 
 public sealed record AssistantMessage(string Role, string Content, string? Refusal);
 
@@ -45,7 +46,8 @@ public sealed record ChatChunk(
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] Usage? Usage,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] BestOfNReport? BestOfN);
 
-public sealed record ChatChunkChoice(int Index, ChatDelta Delta, [property: JsonPropertyName("logprobs")] ChatLogProbs? LogProbs, string? FinishReason);
+public sealed record ChatChunkChoice(
+    int Index, ChatDelta Delta, [property: JsonPropertyName("logprobs")] ChatLogProbs? LogProbs, string? FinishReason);
 
 public sealed record ChatDelta(
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? Role,
@@ -62,7 +64,8 @@ public sealed record TextCompletion(
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] Usage? Usage,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] BestOfNReport? BestOfN);
 
-public sealed record TextChoice(int Index, string Text, [property: JsonPropertyName("logprobs")] TextLogProbs? LogProbs, string? FinishReason);
+public sealed record TextChoice(
+    int Index, string Text, [property: JsonPropertyName("logprobs")] TextLogProbs? LogProbs, string? FinishReason);
 
 /// <summary>Log-probs in the columns of the older route; offsets count UTF-16 units of the answer.</summary>
 public sealed record TextLogProbs(
@@ -72,7 +75,9 @@ public sealed record TextLogProbs(
     [property: JsonPropertyName("top_logprobs")] IReadOnlyList<JsonObject>? TopLogProbs,
     IReadOnlyList<int> TextOffset);
 
-/// <summary>Tokens of the prompt and of the answers that went out; what all candidates cost stands in <see cref="BestOfNReport"/>.</summary>
+/// <summary>
+/// Tokens of the prompt and of the answers that went out; what all candidates cost stands in <see cref="BestOfNReport"/>.
+/// </summary>
 public sealed record Usage(int PromptTokens, int CompletionTokens, int TotalTokens, PromptTokensDetails PromptTokensDetails);
 
 public sealed record PromptTokensDetails(int CachedTokens);
@@ -102,7 +107,8 @@ public sealed record ReportedCandidate(
     string Text,
     IReadOnlyList<int> Tokens,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull), JsonPropertyName("logprobs")] IReadOnlyList<float>? LogProbs,
-    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull), JsonPropertyName("sampled_logprobs")] IReadOnlyList<float>? SampledLogProbs,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull), JsonPropertyName("sampled_logprobs")]
+    IReadOnlyList<float>? SampledLogProbs,
     string FinishReason);
 
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower)]
@@ -111,7 +117,9 @@ public sealed record ReportedCandidate(
 [JsonSerializable(typeof(TextCompletion))]
 internal sealed partial class GenerationJson : JsonSerializerContext
 {
-    /// <summary>Text beyond ASCII is written as it is: half the bytes, and readable with curl. Answers are JSON, never part of a page.</summary>
+    /// <summary>
+    /// Text beyond ASCII is written as it is: half the bytes, and readable with curl. Answers are JSON, never part of a page.
+    /// </summary>
     public static GenerationJson Readable { get; } = new(new JsonSerializerOptions
     {
         PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,

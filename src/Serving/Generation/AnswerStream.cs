@@ -5,7 +5,9 @@ using Serving.Observability;
 
 namespace Serving.Generation;
 
-/// <summary>Writes streamed answers: plain samples token by token, Best-of-N as pings while it works and then the chosen text. Thread-safe.</summary>
+/// <summary>
+/// Writes streamed answers: plain samples token by token, Best-of-N as pings while it works and then the chosen text. Thread-safe.
+/// </summary>
 public sealed class AnswerStream(
     BestOfNGenerator bestOfN,
     DirectGenerator direct,
@@ -17,8 +19,8 @@ public sealed class AnswerStream(
     private readonly TimeSpan _pingInterval = options.Value.PingInterval;
 
     /// <summary>
-    /// Streams the job's answer. A failure before the first frame is thrown as it is. A later one is told in an error frame and then thrown, which
-    /// breaks the connection: clients that do not read error frames must not take the rest for the whole.
+    /// Streams the job's answer. A failure before the first frame is thrown as it is. A later one is told in an error frame and then
+    /// thrown, which breaks the connection: clients that do not read error frames must not take the rest for the whole.
     /// </summary>
     public async Task WriteAsync(GenerationJob job, HttpResponse response, CancellationToken cancellationToken)
     {
@@ -43,7 +45,8 @@ public sealed class AnswerStream(
         }
     }
 
-    private async Task<List<Candidate>> WriteDirectAsync(GenerationJob job, EventStream stream, AnswerFormat format, CancellationToken cancellationToken)
+    private async Task<List<Candidate>> WriteDirectAsync(
+        GenerationJob job, EventStream stream, AnswerFormat format, CancellationToken cancellationToken)
     {
         var answers = new List<Candidate>();
         var opened = false;
@@ -90,7 +93,8 @@ public sealed class AnswerStream(
         return answers;
     }
 
-    private async Task<GenerationResult> PingUntilDoneAsync(Task<GenerationResult> work, EventStream stream, CancellationToken cancellationToken)
+    private async Task<GenerationResult> PingUntilDoneAsync(
+        Task<GenerationResult> work, EventStream stream, CancellationToken cancellationToken)
     {
         using var timer = new PeriodicTimer(_pingInterval, time);
         try

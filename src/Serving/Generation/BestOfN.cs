@@ -2,7 +2,9 @@ using Serving.Scoring;
 
 namespace Serving.Generation;
 
-/// <summary>The rule of Best-of-N: the highest total wins, a tie goes to the lowest index. Pure, so that tools can replay it from a log.</summary>
+/// <summary>
+/// The rule of Best-of-N: the highest total wins, a tie goes to the lowest index. Pure, so that tools can replay it from a log.
+/// </summary>
 public static class BestOfN
 {
     /// <summary>Index of the winner.</summary>

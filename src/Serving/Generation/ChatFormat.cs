@@ -19,12 +19,17 @@ internal sealed class ChatFormat : AnswerFormat
             Report(job, result)),
         GenerationJson.Readable.ChatCompletion);
 
-    public override byte[] Opening(GenerationJob job, int index) => Chunk(job, new ChatChunkChoice(index, new ChatDelta("assistant", ""), null, null));
+    public override byte[] Opening(GenerationJob job, int index) =>
+        Chunk(job, new ChatChunkChoice(index, new ChatDelta("assistant", ""), null, null));
 
-    public override byte[] Text(GenerationJob job, int index, string text) => Chunk(job, new ChatChunkChoice(index, new ChatDelta(null, text), null, null));
+    public override byte[] Text(GenerationJob job, int index, string text) =>
+        Chunk(job, new ChatChunkChoice(index, new ChatDelta(null, text), null, null));
 
-    public override byte[] Closing(GenerationJob job, int index, Candidate candidate, BestOfNReport? report) =>
-        Chunk(job, new ChatChunkChoice(index, new ChatDelta(null, null), LogProbs(job, candidate), Reason(candidate.FinishReason)), report: report);
+    public override byte[] Closing(GenerationJob job, int index, Candidate candidate, BestOfNReport? report)
+    {
+        var choice = new ChatChunkChoice(index, new ChatDelta(null, null), LogProbs(job, candidate), Reason(candidate.FinishReason));
+        return Chunk(job, choice, report: report);
+    }
 
     public override byte[] UsageOnly(GenerationJob job, Usage usage) => Chunk(job, null, usage);
 
@@ -46,7 +51,9 @@ internal sealed class ChatFormat : AnswerFormat
     private static ChatLogProbs? LogProbs(GenerationJob job, Candidate candidate) => !job.Request.LogProbs
         ? null
         : new ChatLogProbs(
-            [.. ShownTokens.Of(candidate, job.Tokenizer).Select(t =>
-                new TokenLogProb(t.Text, t.LogProb, t.SampledLogProb, [.. job.Tokenizer.BytesOf(t.Token).ToArray().Select(b => (int)b)], []))],
+            [.. ShownTokens.Of(candidate, job.Tokenizer)
+                .Select(t => new TokenLogProb(t.Text, t.LogProb, t.SampledLogProb, Bytes(job, t.Token), []))],
             Refusal: null);
+
+    private static int[] Bytes(GenerationJob job, int token) => [.. job.Tokenizer.BytesOf(token).ToArray().Select(b => (int)b)];
 }

@@ -10,8 +10,8 @@ namespace Serving.Generation;
 public sealed record AnswerEvent(int Index, TokenEvent Token);
 
 /// <summary>
-/// Plain samples: answer k of a request is candidate k of the group with the same seed, whether streamed or not. Thread-safe. Plain samples are not
-/// logged: without scores and rivals a record teaches no objective anything.
+/// Plain samples: answer k of a request is candidate k of the group with the same seed, whether streamed or not. Thread-safe. Plain samples
+/// are not logged: without scores and rivals a record teaches no objective anything.
 /// </summary>
 public sealed class DirectGenerator(IOptions<GenerationOptions> options, TimeProvider time)
 {
@@ -32,14 +32,16 @@ public sealed class DirectGenerator(IOptions<GenerationOptions> options, TimePro
         }
     }
 
-    /// <summary>Admits the request now, so that a refusal comes before the first byte of an answer; the events follow as they are read.</summary>
+    /// <summary>
+    /// Admits the request now, so that a refusal comes before the first byte of an answer; the events follow as they are read.
+    /// </summary>
     public IAsyncEnumerable<AnswerEvent> Stream(GenerationJob job, CancellationToken cancellationToken)
     {
         var deadline = new Deadline(_options.Deadline, time, cancellationToken);
         try
         {
             IAsyncEnumerable<TokenEvent>[] streams = [.. Enumerable.Range(0, job.Request.Answers).Select(i =>
-                job.Policy.Engine.StreamAsync(new SampleRequest(job.Prompt.Tokens, job.Sampling, Candidates: 1, FirstCandidate: i), deadline.Token))];
+                job.Policy.Engine.StreamAsync(new SampleRequest(job.Prompt.Tokens, job.Sampling, 1, FirstCandidate: i), deadline.Token))];
             return Merge(streams, deadline, cancellationToken);
         }
         catch
@@ -77,7 +79,8 @@ public sealed class DirectGenerator(IOptions<GenerationOptions> options, TimePro
         }
     }
 
-    private static async Task PumpAsync(IAsyncEnumerable<TokenEvent> stream, int index, ChannelWriter<AnswerEvent> writer, Deadline deadline)
+    private static async Task PumpAsync(
+        IAsyncEnumerable<TokenEvent> stream, int index, ChannelWriter<AnswerEvent> writer, Deadline deadline)
     {
         try
         {

@@ -4,8 +4,8 @@ using Microsoft.AspNetCore.Http.Features;
 namespace Serving.Generation;
 
 /// <summary>
-/// Frames of one server-sent stream, as every client measured takes them (SERVING 4.4): data frames and comments, never a named event. The headers
-/// leave with the first frame, so a failure before it is still an ordinary error answer. Not thread-safe.
+/// Frames of one server-sent stream, as every client measured takes them (SERVING 4.4): data frames and comments, never a named event. The
+/// headers leave with the first frame, so a failure before it is still an ordinary error answer. Not thread-safe.
 /// </summary>
 internal sealed class EventStream(HttpResponse response, CancellationToken cancellationToken)
 {

@@ -18,7 +18,8 @@ public static class GenerationEndpoints
     public static IHostApplicationBuilder AddGeneration(this IHostApplicationBuilder builder)
     {
         var services = builder.Services;
-        services.AddOptionsWithValidateOnStart<GenerationOptions, GenerationOptionsValidator>().BindConfiguration(GenerationOptions.Section);
+        services.AddOptionsWithValidateOnStart<GenerationOptions, GenerationOptionsValidator>()
+            .BindConfiguration(GenerationOptions.Section);
         services.TryAddSingleton(TimeProvider.System);
         services.AddSingleton<SeedSource>();
         services.AddSingleton<GenerationRouter>();
@@ -40,10 +41,16 @@ public static class GenerationEndpoints
     public static RouteGroupBuilder MapGeneration(this IEndpointRouteBuilder routes)
     {
         var group = routes.MapGroup("/v1").WithTags("Generation");
-        group.MapPost("/chat/completions", (HttpContext context, GenerationHandler handler) => handler.AnswerAsync(AnswerKind.Chat, context, context.RequestAborted));
-        group.MapPost("/completions", (HttpContext context, GenerationHandler handler) => handler.AnswerAsync(AnswerKind.Text, context, context.RequestAborted));
+        group.MapPost("/chat/completions", Chat);
+        group.MapPost("/completions", Complete);
         return group;
     }
+
+    private static Task Chat(HttpContext context, GenerationHandler handler) =>
+        handler.AnswerAsync(AnswerKind.Chat, context, context.RequestAborted);
+
+    private static Task Complete(HttpContext context, GenerationHandler handler) =>
+        handler.AnswerAsync(AnswerKind.Text, context, context.RequestAborted);
 
     private static ReadinessCheck Policies(PolicyRegistry policies) => new("policies", () =>
         !policies.Ready ? policies.LoadError ?? "the policies are still being loaded"

@@ -13,11 +13,14 @@ internal static class GenerationErrors
     {
         InvalidRequestException invalid => ApiError.BadRequest(invalid.Message, invalid.Parameter),
         OverloadedException overloaded =>
-            new(StatusCodes.Status429TooManyRequests, "rate_limit_error", "overloaded", overloaded.Message, RetryAfter: overloaded.RetryAfter),
-        ScorerException scorer => new(StatusCodes.Status500InternalServerError, ApiError.ServerError, "scorer_failed", scorer.Message),
+            new(StatusCodes.Status429TooManyRequests, "rate_limit_error", "overloaded", overloaded.Message, null, overloaded.RetryAfter),
+        ScorerException scorer => ServerFault("scorer_failed", scorer),
         // Not "busy, come back": the answer exists, but it may not go out before its record is safe.
-        EpisodeLogException log => new(StatusCodes.Status500InternalServerError, ApiError.ServerError, "episode_log_failed", log.Message),
-        InferenceFailedException failed => new(StatusCodes.Status500InternalServerError, ApiError.ServerError, "inference_failed", failed.Message),
+        EpisodeLogException log => ServerFault("episode_log_failed", log),
+        InferenceFailedException failed => ServerFault("inference_failed", failed),
         _ => null,
     };
+
+    private static ApiError ServerFault(string code, Exception exception) =>
+        new(StatusCodes.Status500InternalServerError, ApiError.ServerError, code, exception.Message);
 }

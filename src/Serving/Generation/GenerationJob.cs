@@ -11,7 +11,8 @@ namespace Serving.Generation;
 public sealed record EncodedPrompt(string Source, string Text, int[] Tokens);
 
 /// <summary>
-/// One request bound to one policy version until it is disposed: whatever is swapped meanwhile, sampling, scoring and the log speak of this version.
+/// One request bound to one policy version until it is disposed: whatever is swapped meanwhile, sampling, scoring and the log speak of this
+/// version.
 /// </summary>
 public sealed class GenerationJob(Lease<LoadedPolicy> lease, GenerationRequest request, EncodedPrompt prompt) : IDisposable
 {

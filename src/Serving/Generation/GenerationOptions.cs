@@ -11,7 +11,9 @@ public sealed class GenerationOptions
     /// <summary>Most candidates (or plain answers) of one request; also the most that an operator may configure.</summary>
     public const int MaxCandidates = 64;
 
-    /// <summary>Candidates of a Best-of-N request that does not say how many. They share one prefill, so cost grows with decode steps only.</summary>
+    /// <summary>
+    /// Candidates of a Best-of-N request that does not say how many. They share one prefill, so cost grows with decode steps only.
+    /// </summary>
     [Range(1, MaxCandidates)]
     public int Candidates { get; set; } = 16;
 
@@ -23,7 +25,9 @@ public sealed class GenerationOptions
     [Range(typeof(TimeSpan), "00:00:00.1", "01:00:00")]
     public TimeSpan Deadline { get; set; } = TimeSpan.FromMinutes(2);
 
-    /// <summary>How often a stream that has nothing to say yet sends a comment line; proxies and clients give up on silent connections.</summary>
+    /// <summary>
+    /// How often a stream that has nothing to say yet sends a comment line; proxies and clients give up on silent connections.
+    /// </summary>
     [Range(typeof(TimeSpan), "00:00:00.001", "00:10:00")]
     public TimeSpan PingInterval { get; set; } = TimeSpan.FromSeconds(15);
 

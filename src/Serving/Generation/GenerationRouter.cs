@@ -1,3 +1,4 @@
+using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Options;
 using Serving.Inference;
 using Serving.Observability;
@@ -5,7 +6,9 @@ using Serving.Tokenization;
 
 namespace Serving.Generation;
 
-/// <summary>Decides which policy answers a request and in which way, and binds the request to the version that is current now. Thread-safe.</summary>
+/// <summary>
+/// Decides which policy answers a request and in which way, and binds the request to the version that is current now. Thread-safe.
+/// </summary>
 public sealed class GenerationRouter(
     PolicyRegistry policies,
     SeedSource seeds,
@@ -32,7 +35,8 @@ public sealed class GenerationRouter(
         try
         {
             var created = time.GetUtcNow();
-            var candidates = request.BestOfN?.N ?? (isBestOfN || request.BestOfN is not null ? Math.Max(_options.Candidates, request.Answers) : null);
+            isBestOfN |= request.BestOfN is not null;
+            var candidates = request.BestOfN?.N ?? (isBestOfN ? Math.Max(_options.Candidates, request.Answers) : null);
             var prefix = request.Kind == AnswerKind.Chat ? "chatcmpl-" : "cmpl-";
             return new GenerationJob(lease, request, Encode(request.Prompt, lease.Value))
             {
@@ -64,7 +68,7 @@ public sealed class GenerationRouter(
         if (unknown >= 0)
         {
             throw new ApiException(ApiError.BadRequest(
-                $"\"{prompt.Field}[{unknown}]\" is {encoded.Tokens[unknown]}, but the ids of {policy.Id} end at {policy.Config.VocabularySize - 1}.",
+                $"\"{prompt.Field}[{unknown}]\" is {encoded.Tokens[unknown]}, but ids of {policy.Id} end at {policy.Config.VocabularySize - 1}.",
                 $"{prompt.Field}[{unknown}]"));
         }
 
@@ -106,6 +110,11 @@ public sealed class GenerationRouter(
         }
 
         string[] known = [BestOfNAlias, DistilledAlias, AutoAlias, .. policies.Current().Select(p => p.Id)];
-        return new ApiException(new ApiError(404, ApiError.InvalidRequest, "model_not_found", $"There is no model \"{model}\"; there are: {string.Join(", ", known)}.", "model"));
+        return new ApiException(new ApiError(
+            StatusCodes.Status404NotFound,
+            ApiError.InvalidRequest,
+            "model_not_found",
+            $"There is no model \"{model}\"; there are: {string.Join(", ", known)}.",
+            "model"));
     }
 }

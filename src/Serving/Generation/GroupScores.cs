@@ -3,7 +3,10 @@ using Serving.Scoring;
 
 namespace Serving.Generation;
 
-/// <summary>The scores of one group's answers, begun as the answers appear; equal texts are scored once. The first failure gives up the group. Thread-safe.</summary>
+/// <summary>
+/// The scores of one group's answers, begun as the answers appear; equal texts are scored once. The first failure gives up the group.
+/// Thread-safe.
+/// </summary>
 internal sealed class GroupScores(CandidateScorer scorer, string source, Deadline deadline)
 {
     private readonly ConcurrentDictionary<string, Lazy<Task<Score>>> _scores = new(StringComparer.Ordinal);

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
+using Microsoft.Extensions.Primitives;
 using Microsoft.Net.Http.Headers;
 using Serving.Observability;
 
@@ -30,8 +31,8 @@ internal static class RequestBody
     private static void RefuseOtherMedia(HttpRequest request)
     {
         var isJson = MediaTypeHeaderValue.TryParse(request.ContentType, out var media)
-            && (media.MediaType.Equals("application/json", StringComparison.OrdinalIgnoreCase) || media.Suffix.Equals("json", StringComparison.OrdinalIgnoreCase))
-            && (!media.Charset.HasValue || media.Charset.Equals("utf-8", StringComparison.OrdinalIgnoreCase) || media.Charset.Equals("\"utf-8\"", StringComparison.OrdinalIgnoreCase));
+            && (Is(media.MediaType, "application/json") || Is(media.Suffix, "json"))
+            && (!media.Charset.HasValue || Is(media.Charset, "utf-8") || Is(media.Charset, "\"utf-8\""));
         if (!isJson || request.Headers.ContentEncoding.Count > 0)
         {
             throw new ApiException(new ApiError(
@@ -40,5 +41,7 @@ internal static class RequestBody
                 "unsupported_media_type",
                 "Send the body as JSON in UTF-8, not compressed, with the header Content-Type: application/json."));
         }
+
+        static bool Is(StringSegment actual, string expected) => actual.Equals(expected, StringComparison.OrdinalIgnoreCase);
     }
 }

@@ -5,8 +5,8 @@ using Serving.Observability;
 namespace Serving.Generation;
 
 /// <summary>
-/// Typed reading of one JSON object of a request. A field that is absent or null gives null; a wrong type or range is an <see cref="ApiException"/>
-/// (400) that names the field by its path.
+/// Typed reading of one JSON object of a request. A field that is absent or null gives null; a wrong type or range is an <see
+/// cref="ApiException"/> (400) that names the field by its path.
 /// </summary>
 internal readonly struct RequestFields
 {
@@ -57,7 +57,8 @@ internal readonly struct RequestFields
         { } other => throw WrongType(_prefix + name, "true or false", other),
     };
 
-    public long? Integer(string name, long least, long most) => Value(name) is { } value ? Integer(value, _prefix + name, least, most) : null;
+    public long? Integer(string name, long least, long most) =>
+        Value(name) is { } value ? Integer(value, _prefix + name, least, most) : null;
 
     /// <param name="name">Field.</param>
     /// <param name="least">Smallest value allowed.</param>
@@ -78,7 +79,8 @@ internal readonly struct RequestFields
         // Written so that NaN and the infinity of an overlong exponent fail too.
         if (!(value.TryGetSingle(out var number) && (open ? number > least : number >= least) && number <= most))
         {
-            throw Invalid(_prefix + name, string.Create(CultureInfo.InvariantCulture, $"must be {(open ? "above" : "at least")} {least} and at most {most}."));
+            var from = open ? "above" : "at least";
+            throw Invalid(_prefix + name, string.Create(CultureInfo.InvariantCulture, $"must be {from} {least} and at most {most}."));
         }
 
         return number;
@@ -92,7 +94,9 @@ internal readonly struct RequestFields
         }
         catch (InvalidOperationException)
         {
-            throw new ApiException(ApiError.BadRequest($"{(path.Length == 0 ? "The body" : $"\"{path}\"")} has a member whose name is not valid Unicode.", path.Length == 0 ? null : path));
+            throw path.Length == 0
+                ? new ApiException(ApiError.BadRequest("The body has a member whose name is not valid Unicode.", null))
+                : Invalid(path, "has a member whose name is not valid Unicode.");
         }
     }
 

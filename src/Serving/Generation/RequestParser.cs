@@ -7,11 +7,12 @@ using Serving.Tokenization;
 namespace Serving.Generation;
 
 /// <summary>
-/// Turns a JSON body into a <see cref="GenerationRequest"/>. Pure. Fields that nobody knows are accepted; known ones that this server cannot honour are
-/// refused unless they hold their neutral value, since an ignored setting is a wrong answer.
+/// Turns a JSON body into a <see cref="GenerationRequest"/>. Pure. Fields that nobody knows are accepted; known ones that this server
+/// cannot honour are refused unless they hold their neutral value, since an ignored setting is a wrong answer.
 /// </summary>
 internal static class RequestParser
 {
+    private const string Roles = "\"system\", \"developer\", \"user\" or \"assistant\".";
     private const int MaxStopStrings = 4;                              // the OpenAI limit
 
     public static GenerationRequest Parse(AnswerKind kind, JsonElement body, GenerationOptions options)
@@ -55,10 +56,12 @@ internal static class RequestParser
             Temperature = fields.Number("temperature", 0, 2) ?? 1,
             TopK = (int)Math.Max(0, topK),                             // -1 is vLLM's "all"
             TopP = fields.Number("top_p", 0, 1, open: true) ?? 1,
-            MaxTokens = (int)(fields.Integer("max_completion_tokens", 1, int.MaxValue) ?? fields.Integer("max_tokens", 1, int.MaxValue) ?? options.MaxTokens),
+            MaxTokens = (int)(Tokens("max_completion_tokens") ?? Tokens("max_tokens") ?? options.MaxTokens),
             IgnoreEos = fields.Flag("ignore_eos") ?? false,
             Stop = Stop(fields),
         };
+
+        long? Tokens(string name) => fields.Integer(name, 1, int.MaxValue);
     }
 
     private static string[] Stop(RequestFields fields)
@@ -121,7 +124,7 @@ internal static class RequestParser
     {
         var wanted = fields.Flag("logprobs") ?? false;
         return fields.Integer("top_logprobs", 0, 20) is > 0
-            ? throw RequestFields.Unsupported("top_logprobs", "above 0 is not supported yet: only the chosen tokens' log-probabilities are returned.")
+            ? throw RequestFields.Unsupported("top_logprobs", "above 0 is not supported yet: only chosen tokens' log-probabilities are returned.")
             : wanted;
     }
 
@@ -146,10 +149,10 @@ internal static class RequestParser
     private static ChatMessage Message(JsonElement json, string path)
     {
         var fields = new RequestFields(json, path);
-        var role = fields.Text("role") ?? throw RequestFields.Missing($"{path}.role", "\"system\", \"developer\", \"user\" or \"assistant\".");
+        var role = fields.Text("role") ?? throw RequestFields.Missing($"{path}.role", Roles);
         if (role is not ("system" or "developer" or "user" or "assistant"))
         {
-            throw RequestFields.Invalid($"{path}.role", "must be \"system\", \"developer\", \"user\" or \"assistant\".");
+            throw RequestFields.Invalid($"{path}.role", $"must be {Roles}");
         }
 
         var content = fields.Value("content") ?? throw RequestFields.Missing($"{path}.content", "a string or an array of text parts.");
@@ -174,7 +177,7 @@ internal static class RequestParser
         var prompt = fields.Value("prompt") ?? throw RequestFields.Missing("prompt", "a string or an array of token ids.");
 
         // [["..."]] and [[1,2]] are one prompt in the many-prompts form, which some clients always use.
-        if (prompt.ValueKind == JsonValueKind.Array && prompt.GetArrayLength() == 1 && prompt[0].ValueKind is JsonValueKind.String or JsonValueKind.Array)
+        if (prompt.ValueKind == JsonValueKind.Array && prompt.GetArrayLength() == 1 && IsPrompt(prompt[0]))
         {
             prompt = prompt[0];
         }
@@ -187,11 +190,14 @@ internal static class RequestParser
         };
     }
 
-    private static int Token(JsonElement json, int index) => json.ValueKind is JsonValueKind.String or JsonValueKind.Array
+    private static bool IsPrompt(JsonElement json) => json.ValueKind is JsonValueKind.String or JsonValueKind.Array;
+
+    private static int Token(JsonElement json, int index) => IsPrompt(json)
         ? throw RequestFields.Unsupported("prompt", "holds several prompts, which is not supported yet: send one prompt per request.")
         : (int)RequestFields.Integer(json, $"prompt[{index}]", 0, int.MaxValue);
 
-    private static void RefuseUnsupported(RequestFields fields, string prefix, (string Name, Func<JsonElement, bool> IsNeutral)[] unsupported)
+    private static void RefuseUnsupported(
+        RequestFields fields, string prefix, (string Name, Func<JsonElement, bool> IsNeutral)[] unsupported)
     {
         foreach (var (name, isNeutral) in unsupported)
         {
@@ -223,7 +229,8 @@ internal static class RequestParser
         ("early_stop", v => v.ValueKind == JsonValueKind.False),
     ];
 
-    private static Func<JsonElement, bool> Is(double neutral) => v => v.ValueKind == JsonValueKind.Number && v.TryGetDouble(out var d) && d == neutral;
+    private static Func<JsonElement, bool> Is(double neutral) =>
+        v => v.ValueKind == JsonValueKind.Number && v.TryGetDouble(out var d) && d == neutral;
 
     private static bool IsEmpty(JsonElement value) => value.ValueKind switch
     {

@@ -4,7 +4,9 @@ using Microsoft.Extensions.Options;
 
 namespace Serving.Generation;
 
-/// <summary>Seeds for requests that bring none: the i-th such request of a process gets the i-th number of a seeded sequence. Thread-safe.</summary>
+/// <summary>
+/// Seeds for requests that bring none: the i-th such request of a process gets the i-th number of a seeded sequence. Thread-safe.
+/// </summary>
 public sealed class SeedSource(IOptions<GenerationOptions> options)
 {
     // JSON readers of JavaScript keep whole numbers below 2^53 exactly, and clients are to send a seed back to repeat an answer.

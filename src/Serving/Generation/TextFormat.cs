@@ -22,8 +22,17 @@ internal sealed class TextFormat : AnswerFormat
 
     public override byte[] UsageOnly(GenerationJob job, Usage usage) => Completion(job, [], usage);
 
-    private static byte[] Completion(GenerationJob job, IReadOnlyList<TextChoice> choices, Usage? usage = null, BestOfNReport? report = null) => Write(
-        new TextCompletion(job.Id, "text_completion", job.Created.ToUnixTimeSeconds(), job.PolicyId, job.PolicyDigest, choices, usage, report),
+    private static byte[] Completion(
+        GenerationJob job, IReadOnlyList<TextChoice> choices, Usage? usage = null, BestOfNReport? report = null) => Write(
+        new TextCompletion(
+            job.Id,
+            "text_completion",
+            job.Created.ToUnixTimeSeconds(),
+            job.PolicyId,
+            job.PolicyDigest,
+            choices,
+            usage,
+            report),
         GenerationJson.Readable.TextCompletion);
 
     private static TextChoice Choice(GenerationJob job, int index, Candidate candidate) =>

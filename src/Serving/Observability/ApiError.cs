@@ -7,8 +7,8 @@ using Microsoft.AspNetCore.Http;
 namespace Serving.Observability;
 
 /// <summary>
-/// One failure as clients see it: the OpenAI error object with a string code, which every client library shows whole (SERVING 4.5; a numeric code
-/// or problem details lose the text). Immutable.
+/// One failure as clients see it: the OpenAI error object with a string code, which every client library shows whole (SERVING 4.5; a
+/// numeric code or problem details lose the text). Immutable.
 /// </summary>
 /// <param name="Status">HTTP status.</param>
 /// <param name="Type">Family, for programs that group errors: "invalid_request_error", "server_error", ...</param>
@@ -65,8 +65,8 @@ public sealed class ApiException(ApiError error) : Exception(error.Message)
 }
 
 /// <summary>
-/// Says how an exception of one room is answered; null = not mine. Registered as a singleton by the room that knows the exception, so that this
-/// room depends on no other.
+/// Says how an exception of one room is answered; null = not mine. Registered as a singleton by the room that knows the exception, so that
+/// this room depends on no other.
 /// </summary>
 public delegate ApiError? ApiErrorRule(Exception exception);
 

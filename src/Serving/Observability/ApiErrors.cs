@@ -4,8 +4,8 @@ using Microsoft.Extensions.Logging;
 namespace Serving.Observability;
 
 /// <summary>
-/// The one place where failures become answers: exceptions by the registered rules, and the framework's bare status codes (404, 405, 413, 415).
-/// A client that has gone is not an error. Stateless middleware.
+/// The one place where failures become answers: exceptions by the registered rules, and the framework's bare status codes (404, 405, 413,
+/// 415). A client that has gone is not an error. Stateless middleware.
 /// </summary>
 public sealed partial class ApiErrors(RequestDelegate next, IEnumerable<ApiErrorRule> rules, ILogger<ApiErrors> logger)
 {
@@ -43,7 +43,8 @@ public sealed partial class ApiErrors(RequestDelegate next, IEnumerable<ApiError
         }
 
         var response = context.Response;
-        if (response.StatusCode >= StatusCodes.Status400BadRequest && !response.HasStarted && response.ContentLength is null && response.ContentType is null)
+        var isBare = !response.HasStarted && response.ContentLength is null && response.ContentType is null;
+        if (response.StatusCode >= StatusCodes.Status400BadRequest && isBare)
         {
             await OfStatus(response.StatusCode, context.Request).WriteAsync(context);
         }
@@ -64,26 +65,36 @@ public sealed partial class ApiErrors(RequestDelegate next, IEnumerable<ApiError
         {
             ApiException api => api.Error,
             BadHttpRequestException { StatusCode: StatusCodes.Status413PayloadTooLarge } => TooLarge,
-            BadHttpRequestException bad => new(bad.StatusCode, ApiError.InvalidRequest, "bad_request", bad.Message),
+            BadHttpRequestException bad => Refused(bad.StatusCode, "bad_request", bad.Message),
             // The message of an unforeseen exception may hold prompt text or paths: it goes to the log only.
-            _ => new(StatusCodes.Status500InternalServerError, ApiError.ServerError, "internal_error", "The server failed on this request; the log has the cause under the x-request-id."),
+            _ => Internal,
         };
     }
 
     private ApiError Describe(Exception exception) => Describe(exception, _rules);
 
-    private static ApiError TooLarge =>
-        new(StatusCodes.Status413PayloadTooLarge, ApiError.InvalidRequest, "request_too_large", "The body is larger than this server accepts (Generation:MaxBodyBytes).");
+    private static ApiError Internal => new(
+        StatusCodes.Status500InternalServerError,
+        ApiError.ServerError,
+        "internal_error",
+        "The server failed on this request; the log has the cause under the x-request-id.");
+
+    private static ApiError TooLarge => Refused(
+        StatusCodes.Status413PayloadTooLarge, "request_too_large", "The body is larger than this server accepts (Generation:MaxBodyBytes).");
 
     private static ApiError OfStatus(int status, HttpRequest request) => status switch
     {
-        StatusCodes.Status404NotFound => new(status, ApiError.InvalidRequest, "unknown_url", $"There is no route {request.Method} {request.Path}."),
-        StatusCodes.Status405MethodNotAllowed => new(status, ApiError.InvalidRequest, "method_not_allowed", $"{request.Path} does not take {request.Method}; the Allow header says what it takes."),
+        StatusCodes.Status404NotFound => Refused(status, "unknown_url", $"There is no route {request.Method} {request.Path}."),
+        StatusCodes.Status405MethodNotAllowed => Refused(
+            status, "method_not_allowed", $"{request.Path} does not take {request.Method}; the Allow header says what it takes."),
         StatusCodes.Status413PayloadTooLarge => TooLarge,
-        StatusCodes.Status415UnsupportedMediaType => new(status, ApiError.InvalidRequest, "unsupported_media_type", "Send the body as JSON with the header Content-Type: application/json."),
-        >= StatusCodes.Status500InternalServerError => new(status, ApiError.ServerError, "internal_error", "The server failed on this request."),
-        _ => new(status, ApiError.InvalidRequest, "bad_request", $"The request was refused with status {status}."),
+        StatusCodes.Status415UnsupportedMediaType => Refused(
+            status, "unsupported_media_type", "Send the body as JSON with the header Content-Type: application/json."),
+        >= StatusCodes.Status500InternalServerError => Internal with { Status = status },
+        _ => Refused(status, "bad_request", $"The request was refused with status {status}."),
     };
+
+    private static ApiError Refused(int status, string code, string message) => new(status, ApiError.InvalidRequest, code, message);
 
     private static partial class Log
     {

@@ -10,12 +10,16 @@ using Microsoft.Extensions.Hosting;
 
 namespace Serving.Observability;
 
-/// <summary>One condition of readiness: <paramref name="Reason"/> gives null when it holds, else why not. Registered as a singleton; called often.</summary>
+/// <summary>
+/// One condition of readiness: <paramref name="Reason"/> gives null when it holds, else why not. Registered as a singleton; called often.
+/// </summary>
 public sealed record ReadinessCheck(string Name, Func<string?> Reason);
 
 /// <summary>Answer of the probes.</summary>
 /// <param name="Reasons">What is still missing, by check; absent when nothing is.</param>
-public sealed record HealthBody(string Status, [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] IReadOnlyDictionary<string, string>? Reasons);
+public sealed record HealthBody(
+    string Status,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] IReadOnlyDictionary<string, string>? Reasons);
 
 /// <summary>Answer of /version.</summary>
 public sealed record VersionBody(string Version);
@@ -30,7 +34,8 @@ public static class ObservabilityEndpoints
     }
 
     /// <summary>The outermost middleware: before everything that may fail.</summary>
-    public static IApplicationBuilder UseObservability(this IApplicationBuilder app) => app.UseMiddleware<RequestIds>().UseMiddleware<ApiErrors>();
+    public static IApplicationBuilder UseObservability(this IApplicationBuilder app) =>
+        app.UseMiddleware<RequestIds>().UseMiddleware<ApiErrors>();
 
     public static IEndpointRouteBuilder MapObservability(this IEndpointRouteBuilder routes)
     {
@@ -41,23 +46,31 @@ public static class ObservabilityEndpoints
         return routes;
     }
 
-    private static JsonHttpResult<HealthBody> Live() => TypedResults.Json(new HealthBody("alive", null), ObservabilityJson.Default.HealthBody);
+    private static JsonHttpResult<HealthBody> Live() => Health("alive");
 
     private static JsonHttpResult<HealthBody> Ready(IEnumerable<ReadinessCheck> checks, HttpResponse response)
     {
-        var reasons = checks.Select(c => (c.Name, Reason: c.Reason())).Where(c => c.Reason is not null).ToDictionary(c => c.Name, c => c.Reason!);
+        var reasons = checks
+            .Select(check => (check.Name, Reason: check.Reason()))
+            .Where(check => check.Reason is not null)
+            .ToDictionary(check => check.Name, check => check.Reason!);
         if (reasons.Count == 0)
         {
-            return TypedResults.Json(new HealthBody("ready", null), ObservabilityJson.Default.HealthBody);
+            return Health("ready");
         }
 
         response.Headers.RetryAfter = "1";
-        return TypedResults.Json(new HealthBody("not ready", reasons), ObservabilityJson.Default.HealthBody, statusCode: StatusCodes.Status503ServiceUnavailable);
+        return Health("not ready", reasons, StatusCodes.Status503ServiceUnavailable);
     }
+
+    private static JsonHttpResult<HealthBody> Health(
+        string status, Dictionary<string, string>? reasons = null, int code = StatusCodes.Status200OK) =>
+        TypedResults.Json(new HealthBody(status, reasons), ObservabilityJson.Default.HealthBody, statusCode: code);
 
     private static JsonHttpResult<VersionBody> Version()
     {
-        var version = typeof(ObservabilityEndpoints).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "0";
+        var attribute = typeof(ObservabilityEndpoints).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>();
+        var version = attribute?.InformationalVersion ?? "0";
         return TypedResults.Json(new VersionBody(version), ObservabilityJson.Default.VersionBody);
     }
 }

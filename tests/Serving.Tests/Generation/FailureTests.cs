@@ -3,6 +3,7 @@ using System.Text;
 using System.Text.Json.Nodes;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Hosting;
 using Serving.Inference;
 using Serving.Models;
 using Serving.Scoring;
@@ -204,6 +205,28 @@ public sealed class FailureTests
         Assert.Equal(HttpStatusCode.OK, (await app.ChatAsync("distilled", "x", "", Token)).Status);
         Assert.Empty(app.Episodes());
         Assert.Equal("", string.Join("\n", app.Log.Errors));
+    }
+
+    [Fact]
+    public async Task A_server_that_stops_finishes_what_it_has_begun()
+    {
+        var scoring = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var gate = new TaskCompletionSource<float>(TaskCreationOptions.RunContinuationsAsynchronously);
+        await using var app = await WithScorer((_, _, _) =>
+        {
+            scoring.TrySetResult();
+            return gate.Task;
+        });
+        var lifetime = app.Services.GetRequiredService<IHostApplicationLifetime>();
+
+        var call = app.ChatAsync("best-of-n", "x", """ "best_of_n":{"n":2} """, Token);
+        await scoring.Task.WaitAsync(Token);
+        lifetime.StopApplication();
+        gate.SetResult(1);
+        var reply = await call;
+
+        Assert.Equal(HttpStatusCode.OK, reply.Status);
+        Assert.Equal((string?)reply.Json["id"], Assert.Single(app.Episodes()).Id);
     }
 
     [Fact]
