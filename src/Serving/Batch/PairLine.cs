@@ -119,7 +119,7 @@ internal sealed class PairLine
             }
         }
 
-        return root.TryGetProperty("source", out _) ? root.TryGetProperty("answer", out _) ? null : "\"answer\" is missing" : "\"source\" is missing";
+        return !root.TryGetProperty("source", out _) ? "\"source\" is missing" : !root.TryGetProperty("answer", out _) ? "\"answer\" is missing" : null;
     }
 
     private byte[] Write(Action<Utf8JsonWriter> rest)

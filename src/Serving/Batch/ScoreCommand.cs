@@ -26,8 +26,16 @@ public static class ScoreCommand
 
     public static Command Create()
     {
-        var input = new Option<string>("--in") { Description = "JSON Lines of {\"id\"?, \"source\", \"answer\"}; other fields are passed on.", Required = true };
-        var output = new Option<string>("--out") { Description = "JSON Lines to write; when it exists, the run goes on behind its last line.", Required = true };
+        var input = new Option<string>("--in")
+        {
+            Description = "JSON Lines of {\"id\"?, \"source\", \"answer\"}; other fields are passed on.",
+            Required = true,
+        };
+        var output = new Option<string>("--out")
+        {
+            Description = "JSON Lines to write; when it exists, the run goes on behind its last line.",
+            Required = true,
+        };
         var models = new Option<string?>("--models") { Description = "Registry root [default: Models:Root of the configuration]." };
         var scorecard = new Option<string?>("--scorecard") { Description = "Scorecard to apply [default: Scoring:Scorecard of the configuration]." };
         var batch = new Option<int?>("--batch") { Description = "Most pairs per run of a model; scores do not depend on it." };
@@ -83,7 +91,8 @@ public static class ScoreCommand
 
             var summary = await WithProgressAsync(input, progress => job.RunAsync(input, output, progress, stop.Token));
             await Console.Error.WriteLineAsync(
-                $"{summary.Lines} lines in {output} by scorecard \"{scorer.Scorecard}\": {summary.Errors} with errors, {summary.Resumed} from an earlier run.");
+                $"{summary.Lines} lines in {output} by scorecard \"{scorer.Scorecard}\": "
+                + $"{summary.Errors} with errors, {summary.Resumed} from an earlier run.");
             return summary.Errors == 0 ? 0 : SomeFailed;
         }
         catch (OperationCanceledException)

@@ -107,7 +107,8 @@ internal sealed class ScoreFiles : IDisposable
         long outEnd = 0, sidecarEnd = header?.End ?? 0;
         if (header is null && written.Read() is not null)
         {
-            throw new BatchException($"{path}: holds data, but {path}.progress, which says what it was made from, is missing. Name another --out or delete it.");
+            throw new BatchException($"{path}: holds data, but {path}.progress, which says what it was made from, is missing. "
+                + "Name another --out or delete it.");
         }
 
         while (header is not null && written.Read() is { Whole: true } line && known.Read() is { Whole: true } entry)
@@ -180,7 +181,8 @@ internal sealed class ScoreFiles : IDisposable
             // Said below: it is not a line that we wrote.
         }
 
-        throw new BatchException($"{path}: line {line.Number} is not the score of input id {source.Id}. Name another --out, or delete it and {path}.progress.");
+        throw new BatchException($"{path}: line {line.Number} is not the score of input id {source.Id}. "
+            + $"Name another --out, or delete it and {path}.progress.");
     }
 
     private static void Cut(FileStream file, long length)

@@ -94,7 +94,8 @@ public static class EncoderGraph
         /// <summary>LayerNorm(residual + dense(input)), the dense bias added in the same pass.</summary>
         private string Residual(string name, string input, string residual, string prefix, long inputWidth)
         {
-            var product = graph.Node("Gemm", [input, Matrix(prefix + ".dense.weight", _width, inputWidth)], [name + ".product"], attributes: [("transB", 1L)]);
+            string[] operands = [input, Matrix(prefix + ".dense.weight", _width, inputWidth)];
+            var product = graph.Node("Gemm", operands, [name + ".product"], attributes: [("transB", 1L)]);
             return graph.Node("SkipLayerNormalization",
                 [product, residual, .. Norm(prefix + ".LayerNorm"), Vector(prefix + ".dense.bias", _width)],
                 [name], GraphWriter.Microsoft, ("epsilon", (float)config.NormEpsilon));
@@ -114,6 +115,7 @@ public static class EncoderGraph
 
         private TensorEntry Single(TensorEntry entry) => entry.DType == "F32"
             ? entry
-            : throw new ModelWeightsException($"{weights.Path}: tensor \"{entry.Name}\" is {entry.DType}; a scorer's weights must be F32: convert the file.");
+            : throw new ModelWeightsException($"{weights.Path}: tensor \"{entry.Name}\" is {entry.DType}; "
+                + "a scorer's weights must be F32: convert the file.");
     }
 }

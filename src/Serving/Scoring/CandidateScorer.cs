@@ -21,8 +21,10 @@ public sealed class CandidateScorer : IDisposable
         _card = Serving.Scoring.Scorecard.From(settings);
         _open = scorer => scorer switch
         {
-            "reward" => Open(store, settings.Reward, session, settings, model => new RewardModel(scorer, model, settings.MaxBatch, settings.QueueCapacity)),
-            "entailment" => Open(store, settings.Entailment, session, settings, model => new EntailmentModel(scorer, model, settings.MaxBatch, settings.QueueCapacity)),
+            "reward" => Open(store, settings.Reward, session, settings,
+                model => new RewardModel(scorer, model, settings.MaxBatch, settings.QueueCapacity)),
+            "entailment" => Open(store, settings.Entailment, session, settings,
+                model => new EntailmentModel(scorer, model, settings.MaxBatch, settings.QueueCapacity)),
             _ => new StyleScorer(settings.Style),
         };
     }
@@ -89,7 +91,8 @@ public sealed class CandidateScorer : IDisposable
     /// <exception cref="ScorerException">A scorer failed, gave no number, or is not loaded.</exception>
     public async Task<Score> ScoreAsync(string source, string answer, CancellationToken cancellationToken)
     {
-        var loaded = _loaded ?? throw new ScorerException(_card.Name, new InvalidOperationException(_loadError ?? "the scorers are still being loaded"));
+        var loaded = _loaded
+            ?? throw new ScorerException(_card.Name, new InvalidOperationException(_loadError ?? "the scorers are still being loaded"));
         var values = await Task.WhenAll(loaded.Scorers.Select(scorer => ScoreAsync(scorer, source, answer, cancellationToken)));
         return _card.Combine(values);
     }
@@ -115,7 +118,9 @@ public sealed class CandidateScorer : IDisposable
         }
 
         // A NaN would win or lose every comparison by accident, so it is a failure like any other.
-        return float.IsFinite(value) ? value : throw new ScorerException(scorer.Name, new ArithmeticException($"the score is {value}, not a number"));
+        return float.IsFinite(value)
+            ? value
+            : throw new ScorerException(scorer.Name, new ArithmeticException($"the score is {value}, not a number"));
     }
 
     private static T Open<T>(ModelStore store, string id, OnnxOptions session, ScoringOptions settings, Func<ScorerModel, T> create)

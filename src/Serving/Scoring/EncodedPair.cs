@@ -13,7 +13,7 @@ public sealed record EncodedPair(int[] Ids, byte[] Types, bool SourceCut, bool A
 
     /// <summary>
     /// The length that the row is padded to. It depends on the pair alone, because the padded length decides the order of sums in attention and
-    /// so the last bits of a score. Buckets are narrow, since padding is work thrown away, while a run of few rows is hardly slower per row than a full one.
+    /// so the last bits of a score. Buckets are narrow: padding is work thrown away, while a run of few rows is hardly slower per row than a full one.
     /// </summary>
     internal int PaddedLength(int maxPositions) => Math.Min(maxPositions, (Ids.Length + BucketWidth - 1) / BucketWidth * BucketWidth);
 }

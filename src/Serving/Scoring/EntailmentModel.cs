@@ -81,7 +81,8 @@ public sealed class EntailmentModel : ITextScorer, IDisposable
 
         var log = logs[best][_label];
         return new SentenceVerdict(
-            sentence, (float)Math.Exp(log), (float)Math.Max(log, Math.Log(Floor)), [.. logs[best].Select(value => (float)Math.Exp(value))], best, units.Count, cut);
+            sentence, (float)Math.Exp(log), (float)Math.Max(log, Math.Log(Floor)),
+            [.. logs[best].Select(value => (float)Math.Exp(value))], best, units.Count, cut);
     }
 
     private static double[] LogSoftmax(float[] logits)

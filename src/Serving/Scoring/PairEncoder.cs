@@ -34,7 +34,8 @@ public sealed class PairEncoder
         if (tokenizer.VocabularySize > config.VocabularySize)
         {
             throw new ModelConfigException(
-                $"tokenizer.json has ids up to {tokenizer.VocabularySize - 1}, but config.json says vocab_size {config.VocabularySize}: they are of different models.");
+                $"tokenizer.json has ids up to {tokenizer.VocabularySize - 1}, but config.json says vocab_size {config.VocabularySize}: "
+                + "they are of different models.");
         }
 
         if (config.MaxPositions <= Markers)
@@ -83,7 +84,8 @@ public sealed class PairEncoder
         ids[source.Length + 1] = _end;
         answer.CopyTo(ids.AsSpan(source.Length + 2));
         ids[^1] = _end;
-        return new EncodedPair(ids, _config.MarksOverlap ? OverlapTypes(source, answer) : SegmentTypes(source.Length, answer.Length), sourceCut, answerCut);
+        var types = _config.MarksOverlap ? OverlapTypes(source, answer) : SegmentTypes(source.Length, answer.Length);
+        return new EncodedPair(ids, types, sourceCut, answerCut);
     }
 
     private static byte[] SegmentTypes(int source, int answer)

@@ -14,7 +14,8 @@ public sealed class RewardModel : ITextScorer, IDisposable
         if (model.Config.Labels.Count != 1)
         {
             throw new ModelConfigException(
-                $"{model.Folder.File(ModelFiles.Config)}: id2label names {model.Config.Labels.Count} classes; a reward model has one, whose logit is the reward.");
+                $"{model.Folder.File(ModelFiles.Config)}: id2label names {model.Config.Labels.Count} classes; "
+                + "a reward model has one, whose logit is the reward.");
         }
 
         Name = name;

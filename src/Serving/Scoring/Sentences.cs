@@ -15,8 +15,8 @@ internal static class Sentences
     /// <summary>Full stops after these do not end a sentence.</summary>
     private static readonly HashSet<string> Abbreviations = new(StringComparer.OrdinalIgnoreCase)
     {
-        "e.g", "i.e", "etc", "vs", "cf", "al", "approx", "resp", "incl", "esp", "mr", "mrs", "ms", "dr", "prof", "st", "no", "fig", "inc", "ltd", "co", "corp",
-        "max", "min", "ver", "rev", "vol", "dept", "ed", "eds", "sec", "ca", "pp", "nr",
+        "e.g", "i.e", "etc", "vs", "cf", "al", "approx", "resp", "incl", "esp", "mr", "mrs", "ms", "dr", "prof", "st", "no", "fig",
+        "inc", "ltd", "co", "corp", "max", "min", "ver", "rev", "vol", "dept", "ed", "eds", "sec", "ca", "pp", "nr",
     };
 
     /// <summary>The sentences as ranges of <paramref name="text"/>, in order, without the white space around them; empty for blank text.</summary>

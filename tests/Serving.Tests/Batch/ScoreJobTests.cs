@@ -192,7 +192,11 @@ public sealed class ScoreJobTests : IDisposable
     [Fact]
     public async Task Carriage_returns_a_byte_order_mark_and_bytes_that_are_not_utf8_are_told_apart()
     {
-        await File.WriteAllBytesAsync(Input, [.. "\uFEFF"u8, .. """{"id":1,"source":"s","answer":"abc"}"""u8, .. "\r\n\r\n"u8, .. """{"id":2,"source":"s","answer":"""u8, (byte)'"', 0xFF, .. "\"}\r\n"u8]);
+        await File.WriteAllBytesAsync(Input,
+        [
+            .. "\uFEFF"u8, .. """{"id":1,"source":"s","answer":"abc"}"""u8, .. "\r\n\r\n"u8,
+            .. """{"id":2,"source":"s","answer":"""u8, (byte)'"', 0xFF, .. "\"}\r\n"u8,
+        ]);
 
         Assert.Equal(new ScoreSummary(Lines: 2, Errors: 1, Resumed: 0), await Run());
         var lines = await File.ReadAllLinesAsync(Output);

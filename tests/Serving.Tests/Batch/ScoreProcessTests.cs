@@ -54,7 +54,9 @@ public sealed class ScoreProcessTests : IDisposable
 
         Assert.Equal(0, last.ExitCode);
         Assert.All(left, length => Assert.InRange(length, 1, new FileInfo(_folder.File("expected.jsonl")).Length - 1));       // it was killed in mid-run
-        Assert.Equal(await File.ReadAllTextAsync(_folder.File("expected.jsonl"), cancellationToken), await File.ReadAllTextAsync(_folder.File("scores.jsonl"), cancellationToken));
+        Assert.Equal(
+            await File.ReadAllTextAsync(_folder.File("expected.jsonl"), cancellationToken),
+            await File.ReadAllTextAsync(_folder.File("scores.jsonl"), cancellationToken));
     }
 
     private long Written() => File.Exists(_folder.File("scores.jsonl")) ? new FileInfo(_folder.File("scores.jsonl")).Length : 0;
