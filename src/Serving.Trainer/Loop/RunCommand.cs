@@ -9,6 +9,7 @@ using Serving.Inference;
 using Serving.Models;
 using Serving.Onnx;
 using Serving.Scoring;
+using Serving.Tokenization;
 
 namespace Serving.Trainer.Loop;
 
@@ -38,31 +39,47 @@ internal static class RunCommand
             recipe, episodes, models, start, teacher, steps, folder, seed, publish, resume, set,
         };
         command.SetAction((arguments, cancellationToken) =>
-        {
-            var settings = Settings(arguments.GetValue(set) ?? []);
-            var options = settings.GetSection(TrainerOptions.Section).Get<TrainerOptions>() ?? new TrainerOptions();
-            options.Recipe = arguments.GetValue(recipe) ?? options.Recipe;
-            options.Steps = arguments.GetValue(steps) ?? options.Steps;
-            Validate(options);
-            var store = new ModelStore(arguments.GetRequiredValue(models), TimeProvider.System);
-            var run = new TrainingRun
-            {
-                Start = store.Find(arguments.GetRequiredValue(start)),
-                Teacher = arguments.GetValue(teacher) is { } id ? store.Find(id) : null,
-                Episodes = arguments.GetRequiredValue(episodes),
-                Folder = arguments.GetRequiredValue(folder),
-                Seed = arguments.GetValue(seed),
-                Resume = arguments.GetValue(resume),
-            };
 
             // A thread of its own: training is synchronous from the first tensor to the last.
-            return Task.Factory.StartNew(
-                () => Execute(options, run, store, settings, arguments.GetValue(publish), cancellationToken),
+            Task.Factory.StartNew(
+                () => Told(() =>
+                {
+                    var settings = Settings(arguments.GetValue(set) ?? []);
+                    var options = settings.GetSection(TrainerOptions.Section).Get<TrainerOptions>() ?? new TrainerOptions();
+                    options.Recipe = arguments.GetValue(recipe) ?? options.Recipe;
+                    options.Steps = arguments.GetValue(steps) ?? options.Steps;
+                    Validate(options);
+                    var store = new ModelStore(arguments.GetRequiredValue(models), TimeProvider.System);
+                    var run = new TrainingRun
+                    {
+                        Start = store.Find(arguments.GetRequiredValue(start)),
+                        Teacher = arguments.GetValue(teacher) is { } id ? store.Find(id) : null,
+                        Episodes = arguments.GetRequiredValue(episodes),
+                        Folder = arguments.GetRequiredValue(folder),
+                        Seed = arguments.GetValue(seed),
+                        Resume = arguments.GetValue(resume),
+                    };
+                    return Execute(options, run, store, settings, arguments.GetValue(publish), cancellationToken);
+                }),
                 CancellationToken.None,
                 TaskCreationOptions.LongRunning,
-                TaskScheduler.Default);
-        });
+                TaskScheduler.Default));
         return command;
+    }
+
+    /// <summary>What the user can put right is said in one line; anything else is a bug and keeps its stack.</summary>
+    private static int Told(Func<int> execute)
+    {
+        try
+        {
+            return execute();
+        }
+        catch (Exception e) when (e is ModelException or ValidationException or ArgumentException or InvalidOperationException or InvalidDataException
+            or ScorerException or TokenizerException or IOException or UnauthorizedAccessException)
+        {
+            Console.Error.WriteLine($"error: {e.Message}");
+            return 1;
+        }
     }
 
     private static int Execute(

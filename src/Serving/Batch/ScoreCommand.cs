@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Runtime.InteropServices;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
@@ -69,7 +70,18 @@ public static class ScoreCommand
             scorer.Load();
             var rows = host.Services.GetRequiredService<IOptions<ScoringOptions>>().Value.MaxBatch;
             var job = new ScoreJob(scorer, Math.Max(256, rows * LinesPerRow));
-            var summary = await WithProgressAsync(input, progress => job.RunAsync(input, output, progress, cancellationToken));
+
+            // Asked to stop, keep what is scored; the program leaves these signals to its verbs.
+            using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+            using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
+            using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
+            void Stop(PosixSignalContext signal)
+            {
+                signal.Cancel = true;
+                stop.Cancel();
+            }
+
+            var summary = await WithProgressAsync(input, progress => job.RunAsync(input, output, progress, stop.Token));
             await Console.Error.WriteLineAsync(
                 $"{summary.Lines} lines in {output} by scorecard \"{scorer.Scorecard}\": {summary.Errors} with errors, {summary.Resumed} from an earlier run.");
             return summary.Errors == 0 ? 0 : SomeFailed;

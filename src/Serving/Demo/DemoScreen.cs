@@ -18,7 +18,7 @@ internal sealed class DemoScreen(IAnsiConsole console)
 
     public void Show(DemoReport report)
     {
-        var table = new Table().AddColumns("answer", "policy", "scorecard, mean [95 % interval]", "tokens per answer");
+        var table = new Table().AddColumns("answer", "policy", Markup.Escape("scorecard, mean [95 % interval]"), "tokens per answer");
         table.AddRow("one sample, before", Markup.Escape(report.PolicyBefore), Markup.Escape($"{report.Before}"), Number(report.TokensPerAnswer));
         table.AddRow("one sample, after", Markup.Escape(report.PolicyAfter), Markup.Escape($"{report.After}"), Number(report.TokensPerAnswer));
         table.AddRow("Best-of-N on the anchor", "anchor", Markup.Escape($"{report.BestOfN}"), Number(report.TokensPerBestOfN));

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using Serving.Experiments;
@@ -185,6 +186,7 @@ internal sealed class LoopDemo(DemoOptions options, DemoScreen screen, TimeProvi
         [
             "run", "--recipe", "bond+gkd", "--episodes", episodes, "--models", models, "--start", "student", "--teacher", "anchor",
             "--steps", $"{options.Steps}", "--run", Path.Combine(options.Work, "run"), "--seed", $"{options.Seed}", "--publish-as", "student",
+            "--set", string.Create(CultureInfo.InvariantCulture, $"Trainer:Temperature={ServerClient.Temperature}"),
         ],
         new Dictionary<string, string>
         {

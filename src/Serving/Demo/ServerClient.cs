@@ -11,6 +11,9 @@ internal sealed record DemoAnswer(string Text, string Policy, double Total, int 
 /// <summary>The few requests that the demo makes, over HTTP like anybody's. Thread-safe.</summary>
 internal sealed class ServerClient(Uri address) : IDisposable
 {
+    /// <summary>Of every request, and so of the policy that is trained on them.</summary>
+    public const double Temperature = 0.7;
+
     private readonly HttpClient _http = new() { BaseAddress = address, Timeout = TimeSpan.FromMinutes(2) };
 
     public async Task<bool> IsReadyAsync(CancellationToken cancellationToken)
@@ -36,7 +39,7 @@ internal sealed class ServerClient(Uri address) : IDisposable
             {
                 model,
                 messages = new[] { new { role = "user", content = description } },
-                temperature = 0.7,
+                temperature = Temperature,
                 top_p = 0.95,
                 max_tokens = 40,
                 seed,

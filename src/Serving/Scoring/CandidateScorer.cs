@@ -109,7 +109,7 @@ public sealed class CandidateScorer : IDisposable
         {
             value = await scorer.ScoreAsync(source, answer, cancellationToken);
         }
-        catch (Exception e) when (e is not ScorerException && !cancellationToken.IsCancellationRequested)
+        catch (Exception e) when (e is not ScorerException && !(e is OperationCanceledException && cancellationToken.IsCancellationRequested))
         {
             throw new ScorerException(scorer.Name, e);
         }

@@ -1,17 +1,22 @@
 namespace Serving.Scoring;
 
 /// <summary>
-/// Splits text into sentences by rule, for aggregation of sentence-level judgements. Pure. A sentence ends at . ! ? before white space and
-/// something that does not go on in lower case, at a blank line, and at a line break before a list item or after closing punctuation.
+/// Splits text into sentences by rule, for aggregation of sentence-level judgements. Pure. A sentence ends at a full stop
+/// that is not of an abbreviation, at ! ? ... before something that does not go on in lower case, at a blank line, and at a line break before a
+/// list item or after closing punctuation.
 /// </summary>
 internal static class Sentences
 {
+    /// <summary>Most marks that are looked at together, so that a text of full stops takes linear time.</summary>
+    private const int LongestEnding = 16;
+
     private const string Closers = "\"')]}»”’";
 
     /// <summary>Full stops after these do not end a sentence.</summary>
     private static readonly HashSet<string> Abbreviations = new(StringComparer.OrdinalIgnoreCase)
     {
         "e.g", "i.e", "etc", "vs", "cf", "al", "approx", "resp", "incl", "esp", "mr", "mrs", "ms", "dr", "prof", "st", "no", "fig", "inc", "ltd", "co", "corp",
+        "max", "min", "ver", "rev", "vol", "dept", "ed", "eds", "sec", "ca", "pp", "nr",
     };
 
     /// <summary>The sentences as ranges of <paramref name="text"/>, in order, without the white space around them; empty for blank text.</summary>
@@ -43,7 +48,7 @@ internal static class Sentences
                 return i + 1;
             case '.' or '!' or '?' or '…':
                 var end = i + 1;
-                while (end < text.Length && (Closers.Contains(text[end]) || text[end] is '.' or '!' or '?'))
+                while (end < text.Length && end - i < LongestEnding && (Closers.Contains(text[end]) || text[end] is '.' or '!' or '?'))
                 {
                     end++;
                 }
@@ -59,7 +64,9 @@ internal static class Sentences
                     next++;
                 }
 
-                return next < text.Length && (char.IsLower(text[next]) || (text[i] == '.' && end == i + 1 && IsAbbreviation(text, start, i))) ? 0 : end;
+                var goesOn = next < text.Length && char.IsLower(text[next]);
+                var stop = text[i] == '.' && end == i + 1;
+                return (stop && next < text.Length && IsAbbreviation(text, start, i, goesOn)) || (!stop && goesOn) ? 0 : end;
             case '\n':
                 return BreaksAt(text, start, i) ? i + 1 : 0;
             default:
@@ -67,7 +74,8 @@ internal static class Sentences
         }
     }
 
-    private static bool IsAbbreviation(string text, int start, int stop)
+    /// <summary>A sentence may begin with a name in lower case, so only the word before the full stop tells.</summary>
+    private static bool IsAbbreviation(string text, int start, int stop, bool goesOn)
     {
         var word = stop;
         while (word > start && !char.IsWhiteSpace(text[word - 1]) && text[word - 1] is not ('(' or '[' or '"'))
@@ -76,7 +84,8 @@ internal static class Sentences
         }
 
         // A single letter is an initial ("J. Smith"), a lone digit a list number ("1. Open").
-        return stop - word == 1 || Abbreviations.Contains(text[word..stop]);
+        var last = text[word..stop];
+        return last.Length == 1 || Abbreviations.Contains(last) || (goesOn && last.Contains('.'));        // "the U.S. market"
     }
 
     /// <summary>Text is often wrapped at a fixed width, so a line break alone ends nothing.</summary>

@@ -2,7 +2,8 @@ using System.ComponentModel.DataAnnotations;
 
 namespace Serving.Scoring;
 
-/// <summary>Settings of the rule "style", in "Scoring:Style". The defaults fit one-line synopses: people break them in 0.4 % of cases.</summary>
+/// <summary>Settings of the rule "style", in "Scoring:Style". The defaults fit one-line synopses: people keep all of them in 89 % of cases and
+/// mostly break the length; first sentences keep them never.</summary>
 public sealed class StyleOptions
 {
     [Range(1, 100_000)]

@@ -139,6 +139,8 @@ public sealed class CandidateScorerTests : IDisposable
 
         var error = await Assert.ThrowsAsync<ScorerException>(() => scorer.ScoreAsync(Source, "games", TestContext.Current.CancellationToken));
         Assert.Equal("Scorer \"fixed\" failed: broken", error.Message);
+        var late = await Assert.ThrowsAsync<ScorerException>(() => scorer.ScoreAsync(Source, "games", cancelled.Token));
+        Assert.Equal(error.Message, late.Message);                  // a failure beside a cancellation keeps its name
 
         TinyScorer.PublishBoth(_store);
         using var real = Scorer();

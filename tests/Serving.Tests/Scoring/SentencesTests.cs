@@ -20,6 +20,9 @@ public sealed class SentencesTests
     [InlineData("日本語。次の文。", "日本語。", "次の文。")]
     [InlineData("ends with a stop.", "ends with a stop.")]
     [InlineData("Wait... what? Yes", "Wait... what?", "Yes")]
+    [InlineData("Uses TCP. distcc is small.", "Uses TCP.", "distcc is small.")]
+    [InlineData("A Yahoo! messenger for the U.S. market with max. 5 users", "A Yahoo! messenger for the U.S. market with max. 5 users")]
+    [InlineData("Based on Node.js. It works", "Based on Node.js.", "It works")]
     public void Text_splits_into_sentences(string text, params string[] sentences)
     {
         Assert.Equal(sentences, Sentences.Split(text).Select(range => text[range]));

@@ -32,4 +32,28 @@ public sealed class RunCommandTests(Traffic traffic) : IClassFixture<Traffic>, I
         Assert.True(double.IsFinite((double)version.Manifest.Figures!["gain"]!));
         Assert.Contains(File.ReadLines(_folder.File("run/log.jsonl")), line => line.Contains("evaluation/entailment", StringComparison.Ordinal));
     }
+
+    [Theory]
+    [InlineData("ppo", "student", "none", "Trainer:Recipe")]
+    [InlineData("bond", "nobody", "none", "nobody")]
+    [InlineData("gkd", "student", "--set Trainer:Gkd:Beta=7", "Beta")]
+    [InlineData("gkd", "student", "--set Beta", "KEY=VALUE")]
+    public void What_the_user_can_put_right_is_said_in_one_line(string recipe, string start, string more, string expected)
+    {
+        var errors = new StringWriter();
+        var console = Console.Error;
+        Console.SetError(errors);
+        try
+        {
+            string[] arguments = ["--recipe", recipe, "--episodes", traffic.Episodes, "--models", traffic.Store.Root, "--start", start, "--run", _folder.File("run")];
+            Assert.Equal(1, RunCommand.Create().Parse(more == "none" ? arguments : [.. arguments, .. more.Split(' ')]).Invoke());
+        }
+        finally
+        {
+            Console.SetError(console);
+        }
+
+        Assert.Contains(expected, errors.ToString(), StringComparison.Ordinal);
+        Assert.DoesNotContain("   at ", errors.ToString(), StringComparison.Ordinal);
+    }
 }
