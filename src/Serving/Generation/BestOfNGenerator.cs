@@ -52,8 +52,9 @@ public sealed partial class BestOfNGenerator(
                 deadline.Token);
             return (candidates, await Task.WhenAll(candidates.Select(c => scores.Of(c.Text))));
         }
-        catch (OperationCanceledException) when (deadline.Explain() is { } reason)
+        catch (Exception) when (deadline.Explain() is { } reason)
         {
+            // What is caught may be an aftermath: the first failure gives up the group, and then the others fail in their own ways.
             throw reason;
         }
         finally

@@ -6,7 +6,7 @@ namespace Serving.Inference;
 /// </summary>
 internal sealed class AdmissionQueue(int limit)
 {
-    private static readonly TimeSpan RetryAfter = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan _retryAfter = TimeSpan.FromSeconds(1);
 
     private readonly object _gate = new();
     private readonly LinkedList<EngineRequest> _requests = [];
@@ -33,7 +33,7 @@ internal sealed class AdmissionQueue(int limit)
 
             if (_waiting > 0 && _waiting + request.Places > limit)
             {
-                throw new OverloadedException(RetryAfter);
+                throw new OverloadedException(_retryAfter);
             }
 
             _requests.AddLast(request);

@@ -13,7 +13,7 @@ internal static class Sentences
     private const string Closers = "\"')]}»”’";
 
     /// <summary>Full stops after these do not end a sentence.</summary>
-    private static readonly HashSet<string> Abbreviations = new(StringComparer.OrdinalIgnoreCase)
+    private static readonly HashSet<string> _abbreviations = new(StringComparer.OrdinalIgnoreCase)
     {
         "e.g", "i.e", "etc", "vs", "cf", "al", "approx", "resp", "incl", "esp", "mr", "mrs", "ms", "dr", "prof", "st", "no", "fig",
         "inc", "ltd", "co", "corp", "max", "min", "ver", "rev", "vol", "dept", "ed", "eds", "sec", "ca", "pp", "nr",
@@ -85,7 +85,7 @@ internal static class Sentences
 
         // A single letter is an initial ("J. Smith"), a lone digit a list number ("1. Open").
         var last = text[word..stop];
-        return last.Length == 1 || Abbreviations.Contains(last) || (goesOn && last.Contains('.'));        // "the U.S. market"
+        return last.Length == 1 || _abbreviations.Contains(last) || (goesOn && last.Contains('.'));        // "the U.S. market"
     }
 
     /// <summary>Text is often wrapped at a fixed width, so a line break alone ends nothing.</summary>

@@ -37,7 +37,7 @@ public sealed class StyleScorer(StyleOptions options) : ITextScorer
     /// <summary>Changes whenever the meaning of a rule does, so that old and new scores are told apart.</summary>
     private const int Revision = 1;
 
-    private static readonly string[] Articles = ["a", "an", "the"];
+    private static readonly string[] _articles = ["a", "an", "the"];
 
     private readonly float _penalty = options.Penalty;
     private readonly (int MaxCharacters, int MinWords, int MaxWords) _limits = (options.MaxCharacters, options.MinWords, options.MaxWords);
@@ -60,7 +60,7 @@ public sealed class StyleScorer(StyleOptions options) : ITextScorer
         var text = answer.Trim();
         var words = text.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries);
         var broken = StyleViolations.None;
-        if (words.Length > 0 && Articles.Contains(Bare(words[0]), StringComparer.Ordinal))
+        if (words.Length > 0 && _articles.Contains(Bare(words[0]), StringComparer.Ordinal))
         {
             broken |= StyleViolations.LeadingArticle;
         }

@@ -7,7 +7,7 @@ namespace Serving.Tests.Batch;
 
 public sealed class ScoreJobTests : IDisposable
 {
-    private static readonly string[] Pairs =
+    private static readonly string[] _pairs =
     [
         """{"id":"one","source":"abc","answer":"ab"}""",
         """{"id":2,"source":"abc","answer":"fail"}""",
@@ -24,7 +24,7 @@ public sealed class ScoreJobTests : IDisposable
     public ScoreJobTests()
     {
         _scorer = new CandidateScorer(new Scorecard("test", [new("length", 1)]), [_length]);
-        File.WriteAllText(Input, string.Join('\n', Pairs) + "\n");
+        File.WriteAllText(Input, string.Join('\n', _pairs) + "\n");
     }
 
     private string Input => _folder.File("pairs.jsonl");
@@ -58,7 +58,7 @@ public sealed class ScoreJobTests : IDisposable
             Assert.Equal(new ScoreSummary(Lines: 5, Errors: 2, Resumed: whole), resumed);
             Assert.Equal(output, await File.ReadAllBytesAsync(Output));
             Assert.Equal(sidecar, await File.ReadAllBytesAsync(Sidecar));
-            Assert.Equal(Pairs.Where(line => line.Length > 0).Skip(whole).Count(line => line != "broken"), _length.Scored);
+            Assert.Equal(_pairs.Where(line => line.Length > 0).Skip(whole).Count(line => line != "broken"), _length.Scored);
         }
     }
 
@@ -95,9 +95,9 @@ public sealed class ScoreJobTests : IDisposable
         await Run();
         var output = await File.ReadAllBytesAsync(Output);
 
-        await File.WriteAllLinesAsync(Input, Pairs.Select(line => line.Replace("abcd", "abcx", StringComparison.Ordinal)));
+        await File.WriteAllLinesAsync(Input, _pairs.Select(line => line.Replace("abcd", "abcx", StringComparison.Ordinal)));
         var changed = await Assert.ThrowsAsync<BatchException>(Run);
-        await File.WriteAllLinesAsync(Input, Pairs[..2]);
+        await File.WriteAllLinesAsync(Input, _pairs[..2]);
         var shorter = await Assert.ThrowsAsync<BatchException>(Run);
 
         Assert.Contains("line 6 has changed", changed.Message);
@@ -165,7 +165,7 @@ public sealed class ScoreJobTests : IDisposable
     [Fact]
     public async Task A_line_that_is_too_long_is_an_error_and_the_next_one_is_scored()
     {
-        await File.WriteAllLinesAsync(Input, [$$"""{"source":"{{new string('x', ScoreJob.LongestLine)}}","answer":"a"}""", Pairs[0]]);
+        await File.WriteAllLinesAsync(Input, [$$"""{"source":"{{new string('x', ScoreJob.LongestLine)}}","answer":"a"}""", _pairs[0]]);
 
         Assert.Equal(new ScoreSummary(Lines: 2, Errors: 1, Resumed: 0), await Run());
 

@@ -40,6 +40,33 @@ public sealed class FailureTests
     }
 
     [Fact]
+    public async Task Of_several_failures_the_first_is_told()
+    {
+        var sampled = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var calls = 0;
+        await using var app = await WithScorer(async (_, _, token) =>
+        {
+            if (Interlocked.Increment(ref calls) == 4)
+            {
+                await sampled.Task;
+                throw new TimeoutException("the first");
+            }
+
+            await Task.Delay(Timeout.Infinite, token).ContinueWith(_ => { }, TaskScheduler.Default);
+            throw new ArithmeticException("an aftermath");
+        });
+        using var lease = app.Services.GetRequiredService<PolicyRegistry>().Acquire("anchor")!;
+
+        var call = app.ChatAsync("best-of-n", "x", """ "max_tokens":30,"ignore_eos":true,"best_of_n":{"n":4} """, Token);
+        await Until(() => Volatile.Read(ref calls) == 4 && lease.Value.Engine.Statistics is { ActiveRows: 0, WaitingCandidates: 0 });
+        sampled.SetResult();
+        var reply = await call;
+
+        Assert.Equal("scorer_failed", (string?)reply.Json["error"]!["code"]);
+        Assert.Contains("the first", (string?)reply.Json["error"]!["message"], StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task A_score_that_is_no_number_fails_the_request()
     {
         await using var app = await WithScorer((_, _, _) => Task.FromResult(float.NaN));

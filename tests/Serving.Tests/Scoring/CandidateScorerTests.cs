@@ -15,7 +15,7 @@ public sealed class CandidateScorerTests : IDisposable
 {
     private const string Source = "A package for reading and writing compressed archives. It also converts address books.";
 
-    private static readonly string[] Answers = ["compressed archives", "converts address books", "games", "a library for writing archives", ""];
+    private static readonly string[] _answers = ["compressed archives", "converts address books", "games", "a library for writing archives", ""];
 
     private readonly TemporaryFolder _folder = new();
     private readonly ModelStore _store;
@@ -47,7 +47,7 @@ public sealed class CandidateScorerTests : IDisposable
         var random = new Random(4);
         var texts = Enumerable.Range(0, 120).Select(i => (
             Source: string.Concat(Enumerable.Repeat(Source + " ", random.Next(1, 3))) + i,
-            Answer: string.Join(' ', Answers[random.Next(Answers.Length)], Answers[random.Next(Answers.Length)]))).ToArray();
+            Answer: string.Join(' ', _answers[random.Next(_answers.Length)], _answers[random.Next(_answers.Length)]))).ToArray();
         using var alone = Scorer(settings => settings.MaxBatch = 1);
         alone.Load();
         var expected = new List<Score>();
