@@ -155,14 +155,26 @@ internal static class RunCommand
         return figures;
     }
 
-    /// <summary>appsettings.json of the working directory, then the environment, then --set; the same sections as the server's.</summary>
-    private static IConfiguration Settings(IReadOnlyList<string> set) => new ConfigurationBuilder()
-        .AddJsonFile(Path.GetFullPath("appsettings.json"), optional: true)
-        .AddEnvironmentVariables()
-        .AddInMemoryCollection(set.Select(pair => pair.Split('=', 2) is [var key, var value]
-            ? KeyValuePair.Create(key, (string?)value)
-            : throw new ArgumentException($"--set {pair}: write KEY=VALUE, as in Trainer:Gkd:Beta=0.5.", nameof(set))))
-        .Build();
+    /// <summary>appsettings.json of the working directory, then the environment, then --set, the last one of a key; the same sections as the server's.</summary>
+    private static IConfiguration Settings(IReadOnlyList<string> set)
+    {
+        var values = new Dictionary<string, string?>(StringComparer.OrdinalIgnoreCase);
+        foreach (var pair in set)
+        {
+            if (pair.Split('=', 2) is not [var key, var value])
+            {
+                throw new ArgumentException($"--set {pair}: write KEY=VALUE, as in Trainer:Gkd:Beta=0.5.", nameof(set));
+            }
+
+            values[key] = value;
+        }
+
+        return new ConfigurationBuilder()
+            .AddJsonFile(Path.GetFullPath("appsettings.json"), optional: true)
+            .AddEnvironmentVariables()
+            .AddInMemoryCollection(values)
+            .Build();
+    }
 
     private static void Validate(TrainerOptions options)
     {

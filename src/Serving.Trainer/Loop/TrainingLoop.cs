@@ -105,6 +105,7 @@ public sealed class TrainingLoop(
             }
 
             cancellationToken.ThrowIfCancellationRequested();
+            NativeHeap.Trim();
 
             if (options.EvaluateEvery > 0 && step - evaluated >= options.EvaluateEvery && step < options.Steps)
             {
