@@ -21,7 +21,7 @@ public sealed class ArchitectureTests
         ["Generation"] = ["Models", "Inference", "Scoring", "Episodes", "Tokenization", "Observability"],
         ["Batch"] = ["Scoring", "Models"],
         ["Experiments"] = [],
-        ["Demo"] = ["Models", "Experiments"],
+        ["Demo"] = ["Models", "Tokenization", "Experiments"],
     };
 
     private static readonly string[] _interfaces = ["IDecoder", "ITextScorer", "IObjective"];

@@ -61,7 +61,7 @@ public static class DemoCommand
                 AnsiConsole.Console.WriteLine($"Everything lies in {folder} (report.json, episodes, logs).");
                 return report.FailedRequests == 0 ? 0 : 1;
             }
-            catch (Exception e) when (e is DemoException or HttpRequestException or IOException or InvalidDataException)
+            catch (Exception e) when (e is DemoException or ModelException or HttpRequestException or IOException or InvalidDataException)
             {
                 await Console.Error.WriteLineAsync(e.Message);
                 return 1;

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Serving.Tokenization;
 
 namespace Serving.Demo;
 
@@ -6,12 +7,19 @@ namespace Serving.Demo;
 internal static class DemoPrompts
 {
     private const string InstalledPackages = "/var/lib/dpkg/status";
-    private const int LongestCharacters = 600;                                  // the shipped policies read 192 tokens
+    private const int LongestTokens = 192;                                      // what the shipped policies were trained on
     private const int ShortestCharacters = 60;
 
     /// <param name="path">JSON Lines with a field "document", or null for the machine's own.</param>
+    /// <param name="tokenizer">Of the policy that will be asked: descriptions are cut to what it reads.</param>
     /// <exception cref="InvalidDataException">A line of the file has no document.</exception>
-    public static (IReadOnlyList<string> Descriptions, string Origin) Load(string? path)
+    public static (IReadOnlyList<string> Descriptions, string Origin) Load(string? path, TextTokenizer tokenizer)
+    {
+        var (descriptions, origin) = Load(path);
+        return ([.. descriptions.Select(description => Cut(description, tokenizer))], origin);
+    }
+
+    private static (IReadOnlyList<string> Descriptions, string Origin) Load(string? path)
     {
         if (path is not null)
         {
@@ -50,7 +58,7 @@ internal static class DemoPrompts
                 var description = string.Join(' ', text).Replace(" \n ", "\n", StringComparison.Ordinal).Trim();
                 if (description.Length >= ShortestCharacters)
                 {
-                    yield return Cut(description);
+                    yield return description;
                 }
 
                 text.Clear();
@@ -61,15 +69,24 @@ internal static class DemoPrompts
     }
 
     /// <summary>Cut at the last word that fits.</summary>
-    private static string Cut(string text) =>
-        text.Length <= LongestCharacters ? text : text[..Math.Max(1, text.LastIndexOf(' ', LongestCharacters))];
+    private static string Cut(string text, TextTokenizer tokenizer)
+    {
+        var tokens = tokenizer.Encode(text);
+        if (tokens.Length <= LongestTokens)
+        {
+            return text;
+        }
+
+        var beginning = tokenizer.Decode(tokens.AsSpan(0, LongestTokens));
+        return beginning.LastIndexOf(' ') is > 0 and var space ? beginning[..space] : beginning;
+    }
 
     private static string Document(string path, string line, int number)
     {
         try
         {
             using var json = JsonDocument.Parse(line);
-            return Cut(json.RootElement.GetProperty("document").GetString() ?? throw new KeyNotFoundException());
+            return json.RootElement.GetProperty("document").GetString() ?? throw new KeyNotFoundException();
         }
         catch (Exception e) when (e is JsonException or KeyNotFoundException or InvalidOperationException)
         {

@@ -3,6 +3,8 @@ using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using Serving.Experiments;
+using Serving.Models;
+using Serving.Tokenization;
 
 namespace Serving.Demo;
 
@@ -57,10 +59,11 @@ internal sealed class LoopDemo(DemoOptions options, DemoScreen screen, TimeProvi
     /// <summary>Traffic and measurement never share a prompt: with one source, every other description is for measuring until there are enough.</summary>
     private (IReadOnlyList<string> Traffic, IReadOnlyList<string> Measured, string Origin) Prompts()
     {
-        var (descriptions, origin) = DemoPrompts.Load(options.Prompts);
+        var tokenizer = TextTokenizer.Load(new ModelStore(options.Models, time).Find("anchor").Path);
+        var (descriptions, origin) = DemoPrompts.Load(options.Prompts, tokenizer);
         if (options.Evaluation is not null)
         {
-            return (Spread(descriptions, options.Requests), Spread(DemoPrompts.Load(options.Evaluation).Descriptions, options.Measured), origin);
+            return (Spread(descriptions, options.Requests), Spread(DemoPrompts.Load(options.Evaluation, tokenizer).Descriptions, options.Measured), origin);
         }
 
         var measured = descriptions.Where((_, i) => i % 2 == 1).Take(options.Measured).ToArray();
