@@ -14,7 +14,7 @@ public sealed class TrainerOptions
     public string Recipe { get; set; } = "bond+gkd";
 
     [Range(1, 10_000_000)]
-    public int Steps { get; set; } = 300;
+    public int Steps { get; set; } = 600;
 
     /// <summary>Prompts per step.</summary>
     [Range(1, 4096)]
@@ -22,14 +22,14 @@ public sealed class TrainerOptions
 
     /// <summary>Logged candidates of a prompt that enter a step; 0 = all. Fewer candidates of more prompts teach more per token.</summary>
     [Range(0, 4096)]
-    public int CandidatesPerGroup { get; set; } = 4;
+    public int CandidatesPerGroup { get; set; } = 8;
 
     /// <summary>n of the Best-of-n that is distilled from groups of N logged candidates; more than N counts as N.</summary>
     [Range(2, 4096)]
     public int TargetCandidates { get; set; } = 8;
 
     [Range(0, 1.0)]
-    public double LearningRate { get; set; } = 3e-4;
+    public double LearningRate { get; set; } = 2e-3;
 
     [Range(0, 1_000_000)]
     public int WarmUpSteps { get; set; } = 20;
@@ -148,7 +148,7 @@ public sealed class GkdOptions
 {
     /// <summary>Weight of the divergence per token, on the scale of a whole answer's log-prob that the other objectives have.</summary>
     [Range(0, 1e6)]
-    public double Weight { get; set; } = 5;
+    public double Weight { get; set; } = 50;
 
     /// <summary>0 = forward KL, 1 = reverse KL, between them the generalised Jensen-Shannon divergence.</summary>
     [Range(0, 1.0)]

@@ -191,12 +191,7 @@ internal sealed class LoopDemo(DemoOptions options, DemoScreen screen, TimeProvi
             "--steps", $"{options.Steps}", "--run", Path.Combine(options.Work, "run"), "--seed", $"{options.Seed}", "--publish-as", "student",
             "--set", string.Create(CultureInfo.InvariantCulture, $"Trainer:Temperature={ServerClient.Temperature}"),
         ],
-        new Dictionary<string, string>
-        {
-            // Without these the trainer's freed memory stays with the process (docs/log.md).
-            ["MALLOC_TRIM_THRESHOLD_"] = "65536",
-            ["MALLOC_MMAP_THRESHOLD_"] = "65536",
-        },
+        new Dictionary<string, string>(),
         Path.Combine(options.Work, "trainer.log"));
 
     private static ParallelOptions Parallelism(CancellationToken cancellationToken) =>
