@@ -7,8 +7,6 @@ namespace Serving.Trainer.Loop;
 /// <summary>Publishes a trained policy as a new version of the registry. Stateless.</summary>
 public static class PolicyPublisher
 {
-    private static readonly string[] _tokenizerFiles = [ModelFiles.Tokenizer, ModelFiles.TokenizerConfig, ModelFiles.GenerationConfig];
-
     /// <param name="store">The registry.</param>
     /// <param name="name">Name to publish under.</param>
     /// <param name="policy">The weights.</param>
@@ -22,17 +20,9 @@ public static class PolicyPublisher
             folder =>
             {
                 PolicyWeights.Write(policy, folder);
-                CopyTokenizer(start, folder);
+                TokenizerFiles.Copy(start.Path, folder);
             },
             start.Id,
             training,
             figures);
-
-    internal static void CopyTokenizer(ModelFolder from, string folder)
-    {
-        foreach (var file in _tokenizerFiles.Where(file => File.Exists(from.File(file))))
-        {
-            File.Copy(from.File(file), Path.Combine(folder, file), overwrite: true);
-        }
-    }
 }

@@ -25,7 +25,7 @@ public sealed class ScratchPolicy(string folder, ModelFolder like, string name, 
         Release();
         Directory.CreateDirectory(folder);
         PolicyWeights.Write(module, folder);
-        PolicyPublisher.CopyTokenizer(like, folder);
+        TokenizerFiles.Copy(like.Path, folder);
         var manifest = like.Manifest with { Name = name, Parent = like.Id, Files = new Dictionary<string, string>(), Digest = string.Empty };
         _loaded = LoadedPolicy.Load(new ModelFolder(folder, manifest), onnx, inference);
     }

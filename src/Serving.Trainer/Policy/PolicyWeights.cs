@@ -1,7 +1,5 @@
 using Serving.Models;
 using Serving.Onnx;
-using TorchSharp;
-using static TorchSharp.torch;
 
 namespace Serving.Trainer.Policy;
 
@@ -20,17 +18,7 @@ public static class PolicyWeights
     }
 
     /// <summary>Overwrites the parameters of a module with the tensors of a file.</summary>
-    public static void Read(SafetensorsFile file, PolicyModule module)
-    {
-        using var quiet = no_grad();
-        foreach (var (name, shape, slice) in Slices(module))
-        {
-            file.Find(name, shape);
-            using var values = tensor(file.ReadFloats(name), shape);
-            slice.copy_(values);
-            slice.Dispose();
-        }
-    }
+    public static void Read(SafetensorsFile file, PolicyModule module) => TensorSlices.Read(file, Slices(module));
 
     /// <summary>Writes config.json, model.safetensors and the graph that points into it.</summary>
     public static void Write(PolicyModule module, string folder)
@@ -41,44 +29,33 @@ public static class PolicyWeights
     }
 
     /// <summary>Writes the weights alone.</summary>
-    public static void WriteTensors(PolicyModule module, string path)
-    {
-        using var quiet = no_grad();
-        var tensors = new List<NamedTensor>();
-        foreach (var (name, shape, slice) in Slices(module))
-        {
-            tensors.Add(new NamedTensor(name, shape, slice.ToFloats()));
-            slice.Dispose();
-        }
-
-        SafetensorsWriter.Write(path, tensors);
-    }
+    public static void WriteTensors(PolicyModule module, string path) => TensorSlices.Write(path, Slices(module));
 
     /// <summary>Every tensor of the file, in its order, as a view of the packed parameter that holds it.</summary>
-    private static IEnumerable<(string Name, long[] Shape, Tensor Slice)> Slices(PolicyModule module)
+    private static IEnumerable<TensorSlice> Slices(PolicyModule module)
     {
         var config = module.Config;
-        long d = config.HiddenSize, q = config.Heads * config.HeadDimension, kv = config.KeyValueHeads * config.HeadDimension, ff = config.IntermediateSize;
-        yield return ("model.embed_tokens.weight", [config.VocabularySize, d], module.Embedding.alias());
+        long q = config.Heads * config.HeadDimension, kv = config.KeyValueHeads * config.HeadDimension, ff = config.IntermediateSize;
+        yield return new("model.embed_tokens.weight", module.Embedding.alias());
         for (var i = 0; i < config.Layers; i++)
         {
             var layer = module.Layers[i];
             var prefix = $"model.layers.{i}.";
-            yield return (prefix + "input_layernorm.weight", [d], layer.InputNorm.alias());
-            yield return (prefix + "self_attn.q_proj.weight", [q, d], layer.QueryKeyValue.narrow(0, 0, q));
-            yield return (prefix + "self_attn.k_proj.weight", [kv, d], layer.QueryKeyValue.narrow(0, q, kv));
-            yield return (prefix + "self_attn.v_proj.weight", [kv, d], layer.QueryKeyValue.narrow(0, q + kv, kv));
-            yield return (prefix + "self_attn.o_proj.weight", [d, q], layer.Output.alias());
-            yield return (prefix + "post_attention_layernorm.weight", [d], layer.PostNorm.alias());
-            yield return (prefix + "mlp.gate_proj.weight", [ff, d], layer.GateUp.narrow(0, 0, ff));
-            yield return (prefix + "mlp.up_proj.weight", [ff, d], layer.GateUp.narrow(0, ff, ff));
-            yield return (prefix + "mlp.down_proj.weight", [d, ff], layer.Down.alias());
+            yield return new(prefix + "input_layernorm.weight", layer.InputNorm.alias());
+            yield return new(prefix + "self_attn.q_proj.weight", layer.QueryKeyValue.narrow(0, 0, q));
+            yield return new(prefix + "self_attn.k_proj.weight", layer.QueryKeyValue.narrow(0, q, kv));
+            yield return new(prefix + "self_attn.v_proj.weight", layer.QueryKeyValue.narrow(0, q + kv, kv));
+            yield return new(prefix + "self_attn.o_proj.weight", layer.Output.alias());
+            yield return new(prefix + "post_attention_layernorm.weight", layer.PostNorm.alias());
+            yield return new(prefix + "mlp.gate_proj.weight", layer.GateUp.narrow(0, 0, ff));
+            yield return new(prefix + "mlp.up_proj.weight", layer.GateUp.narrow(0, ff, ff));
+            yield return new(prefix + "mlp.down_proj.weight", layer.Down.alias());
         }
 
-        yield return ("model.norm.weight", [d], module.Norm.alias());
+        yield return new("model.norm.weight", module.Norm.alias());
         if (module.Head is { } head)
         {
-            yield return ("lm_head.weight", [config.VocabularySize, d], head.alias());
+            yield return new("lm_head.weight", head.alias());
         }
     }
 }

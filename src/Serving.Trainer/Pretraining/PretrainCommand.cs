@@ -59,8 +59,7 @@ internal static class PretrainCommand
                 folder =>
                 {
                     PolicyWeights.Write(policy, folder);
-                    File.Copy(Path.Combine(options.Tokenizer, ModelFiles.Tokenizer), Path.Combine(folder, ModelFiles.Tokenizer));
-                    File.Copy(Path.Combine(options.Tokenizer, ModelFiles.TokenizerConfig), Path.Combine(folder, ModelFiles.TokenizerConfig));
+                    TokenizerFiles.Copy(options.Tokenizer, folder);
                 },
                 training: new JsonObject
                 {

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Text.Json.Nodes;
 using Serving.Models;
 using Serving.Trainer.Encoder;
+using Serving.Trainer.Policy;
 using Serving.Trainer.Pretraining;
 
 namespace Serving.Trainer.ScorerTraining;
@@ -52,8 +53,7 @@ internal static class TrainScorerCommand
                 folder =>
                 {
                     EncoderWeights.Write(scorer, folder);
-                    File.Copy(Path.Combine(options.Tokenizer, ModelFiles.Tokenizer), Path.Combine(folder, ModelFiles.Tokenizer));
-                    File.Copy(Path.Combine(options.Tokenizer, ModelFiles.TokenizerConfig), Path.Combine(folder, ModelFiles.TokenizerConfig));
+                    TokenizerFiles.Copy(options.Tokenizer, folder);
                 },
                 training: new JsonObject
                 {

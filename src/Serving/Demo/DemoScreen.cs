@@ -26,7 +26,7 @@ internal sealed class DemoScreen(IAnsiConsole console)
         console.WriteLine($"Gain of one sample: {report.Gain} on {report.Measured} prompts that were not in the traffic ({report.Origin}).");
         console.WriteLine(string.Create(
             CultureInfo.InvariantCulture,
-            $"Swap: first answer of the new version {report.SecondsFromPublicationToFirstAnswer:F2} s after the trainer ended; "
+            $"Swap: first answer of the new version {report.SecondsFromPublicationToFirstAnswer:F2} s after its manifest was written; "
             + $"{report.FailedRequests} of {report.RequestsDuringTraining} requests failed meanwhile."));
         foreach (var example in report.Examples)
         {

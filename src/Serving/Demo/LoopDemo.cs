@@ -15,6 +15,9 @@ namespace Serving.Demo;
 internal sealed class LoopDemo(DemoOptions options, DemoScreen screen, TimeProvider time)
 {
     private const int RequestsInFlight = 4;
+    private const string ServerLog = "server.log";
+
+    private static readonly TimeSpan _longestSwap = TimeSpan.FromSeconds(60);
 
     public async Task<DemoReport> RunAsync(CancellationToken cancellationToken)
     {
@@ -26,14 +29,14 @@ internal sealed class LoopDemo(DemoOptions options, DemoScreen screen, TimeProvi
             options.Server,
             ["serve", "--Urls", address.ToString(), "--Models:Root", models, "--Episodes:Root", episodes, "--Models:PollInterval", "00:00:00.2"],
             new Dictionary<string, string>(),
-            Path.Combine(options.Work, "server.log"));
+            Path.Combine(options.Work, ServerLog));
         using var client = new ServerClient(address);
         await WaitUntilReadyAsync(server, client, cancellationToken);
 
         var before = await MeasureAsync("Measure the distilled policy, one sample", client, "distilled", 1, measured, cancellationToken);
         var bestOfN = await MeasureAsync($"Measure Best-of-{options.Candidates} on the anchor", client, "best-of-n", options.Candidates, measured, cancellationToken);
         await LogTrafficAsync(client, traffic, cancellationToken);
-        var (requests, failures, swapSeconds) = await TrainAndSwapAsync(client, models, episodes, traffic, before[0].Policy, cancellationToken);
+        var (requests, failures, swapSeconds) = await TrainAndSwapAsync(client, models, episodes, traffic, cancellationToken);
         var after = await MeasureAsync("Measure the distilled policy again", client, "distilled", 1, measured, cancellationToken);
 
         return new DemoReport
@@ -131,10 +134,10 @@ internal sealed class LoopDemo(DemoOptions options, DemoScreen screen, TimeProvi
 
     /// <summary>Trains and publishes while requests go on; returns them, the failed ones, and how long the swap took.</summary>
     private async Task<(int Requests, int Failures, double SwapSeconds)> TrainAndSwapAsync(
-        ServerClient client, string models, string episodes, IReadOnlyList<string> prompts, string oldPolicy, CancellationToken cancellationToken)
+        ServerClient client, string models, string episodes, IReadOnlyList<string> prompts, CancellationToken cancellationToken)
     {
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        var policies = new ConcurrentDictionary<string, long>();
+        var policies = new ConcurrentDictionary<string, DateTimeOffset>();
         var (requests, failures) = (0, 0);
         var traffic = Task.Run(
             async () =>
@@ -145,7 +148,7 @@ internal sealed class LoopDemo(DemoOptions options, DemoScreen screen, TimeProvi
                     try
                     {
                         var answer = await client.AskAsync("distilled", prompts[i % prompts.Count], 1, i, store: false, cancellationToken);
-                        policies.TryAdd(answer.Policy, time.GetTimestamp());
+                        policies.TryAdd(answer.Policy, time.GetUtcNow());
                     }
                     catch (HttpRequestException)
                     {
@@ -157,7 +160,6 @@ internal sealed class LoopDemo(DemoOptions options, DemoScreen screen, TimeProvi
             },
             cancellationToken);
 
-        var published = 0L;
         await screen.StepAsync("Train bond+gkd on the log, publish", options.Steps, async progress =>
         {
             using var trainer = StartTrainer(models, episodes);
@@ -166,13 +168,19 @@ internal sealed class LoopDemo(DemoOptions options, DemoScreen screen, TimeProvi
                 throw new DemoException($"The trainer ended with an error: {trainer.LastLine} (all of it: {trainer.LogPath})");
             }
 
-            published = time.GetTimestamp();
             progress();
         });
+        var published = new ModelStore(models, time).Latest("student")!;
         await screen.StepAsync("The server swaps while requests run", 1, async progress =>
         {
-            while (policies.Keys.All(policy => policy == oldPolicy))
+            var waiting = time.GetTimestamp();
+            while (!policies.ContainsKey(published.Id))
             {
+                if (traffic.IsCompleted || time.GetElapsedTime(waiting) > _longestSwap)
+                {
+                    throw new DemoException($"No answer came from {published.Id}; the server's log says why: {Path.Combine(options.Work, ServerLog)}");
+                }
+
                 await Task.Delay(TimeSpan.FromMilliseconds(20), time, cancellationToken);
             }
 
@@ -180,8 +188,8 @@ internal sealed class LoopDemo(DemoOptions options, DemoScreen screen, TimeProvi
         });
         await stop.CancelAsync();
         await traffic;
-        var first = policies.Where(pair => pair.Key != oldPolicy).Min(pair => pair.Value);
-        return (requests, failures, Math.Max(0, time.GetElapsedTime(published, first).TotalSeconds));
+        var committed = File.GetLastWriteTimeUtc(published.File(ModelFiles.Manifest));              // writing the manifest is the publication
+        return (requests, failures, (policies[published.Id].UtcDateTime - committed).TotalSeconds);
     }
 
     private ChildProcess StartTrainer(string models, string episodes) => ChildProcess.Start(

@@ -15,12 +15,6 @@ public sealed class GenerationRouter(
     IOptions<GenerationOptions> options,
     TimeProvider time)
 {
-    /// <summary>The anchor with Best-of-N, unless the request says how many.</summary>
-    public const string BestOfNAlias = "best-of-n";
-
-    /// <summary>The distilled policy with one sample.</summary>
-    public const string DistilledAlias = "distilled";
-
     /// <summary>Whatever the server thinks best; Best-of-N as long as no experiment says otherwise.</summary>
     public const string AutoAlias = "auto";
 
@@ -30,8 +24,8 @@ public sealed class GenerationRouter(
     /// <exception cref="ApiException">Unknown model (404), not loaded yet (503), or a prompt that the policy cannot take (400).</exception>
     public GenerationJob Begin(GenerationRequest request)
     {
-        var isBestOfN = request.Model is BestOfNAlias or AutoAlias;
-        var lease = policies.Acquire(isBestOfN ? BestOfNAlias : request.Model) ?? throw Unknown(request.Model);
+        var isBestOfN = request.Model is PolicyRegistry.AnchorAlias or AutoAlias;
+        var lease = policies.Acquire(isBestOfN ? PolicyRegistry.AnchorAlias : request.Model) ?? throw Unknown(request.Model);
         try
         {
             var created = time.GetUtcNow();
@@ -109,7 +103,7 @@ public sealed class GenerationRouter(
             return new ApiException(ApiError.NotReady("The models are still being loaded; GET /readyz says what is missing."));
         }
 
-        string[] known = [BestOfNAlias, DistilledAlias, AutoAlias, .. policies.Current().Select(p => p.Id)];
+        string[] known = [PolicyRegistry.AnchorAlias, PolicyRegistry.DistilledAlias, AutoAlias, .. policies.Current().Select(p => p.Id)];
         return new ApiException(new ApiError(
             StatusCodes.Status404NotFound,
             ApiError.InvalidRequest,

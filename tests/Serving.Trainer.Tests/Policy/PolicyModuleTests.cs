@@ -21,6 +21,32 @@ public sealed class PolicyModuleTests : IDisposable
         AssertSameLogits(ShippedModels.Find(id).Path);
     }
 
+    [Theory]
+    [MemberData(nameof(Shipped))]
+    public async Task A_shipped_policys_candidates_are_the_same_alone_and_in_a_full_batch_among_strangers(string id)
+    {
+        using var policy = LoadedPolicy.Load(ShippedModels.Find(id), new OnnxOptions(), new InferenceOptions());
+        var sampling = new SamplingParameters { Temperature = 0.9f, TopP = 0.95f, MaxTokens = 24, Seed = 11 };
+        int[] Prompt(string text) => policy.Tokenizer.Encode($"<s>{text}<sum>");
+        var prompt = Prompt("A viewer for very large log files. It reads only the part on the screen and follows growing files.");
+        Task<Candidate[]> Sample(int[] tokens, int count, int first) =>
+            policy.Engine.SampleAsync(new SampleRequest(tokens, sampling, count, first), null, TestContext.Current.CancellationToken);
+
+        var strangers = Sample(Prompt("A library that reads tide tables."), 9, 0);
+        var batch = await Sample(prompt, 16, 0);
+        await strangers;
+
+        for (var k = 0; k < batch.Length; k++)
+        {
+            var alone = Assert.Single(await Sample(prompt, 1, k));
+            Assert.Equal(batch[k].Tokens, alone.Tokens);
+            Assert.Equal(batch[k].LogProbs, alone.LogProbs);
+            Assert.Equal(batch[k].SampledLogProbs, alone.SampledLogProbs);
+        }
+
+        Assert.True(batch.Select(candidate => candidate.Text).Distinct().Count() > 8);
+    }
+
     [Fact]
     public void A_random_policy_has_the_same_logits_in_TorchSharp_as_in_ONNX_Runtime()
     {
