@@ -77,7 +77,7 @@ public sealed class EncoderReference(EncoderConfig config, IReadOnlyList<NamedTe
 
     private static double[] Add(double[] left, double[] right) => [.. left.Zip(right, (a, b) => a + b)];
 
-    private static double Gelu(double x) => x * 0.5 * (1 + Erf(x / Math.Sqrt(2)));
+    internal static double Gelu(double x) => x * 0.5 * (1 + Erf(x / Math.Sqrt(2)));
 
     /// <summary>Abramowitz and Stegun 7.1.5, the Taylor series, which converges to full precision for the small arguments of a GELU.</summary>
     private static double Erf(double x)

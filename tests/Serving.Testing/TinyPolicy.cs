@@ -13,7 +13,7 @@ public static class TinyPolicy
     public const int Bos = 1;
     public const int Eos = 2;
 
-    private const string ChatTemplate = "{{ bos_token }}{{ messages[-1]['content'] }}<sum>";
+    internal const string ChatTemplate = "{{ bos_token }}{{ messages[-1]['content'] }}<sum>";
 
     /// <summary>2 layers, 64 wide, 4 query and 2 key/value heads, context of 128.</summary>
     public static DecoderConfig Config { get; } = new()
@@ -45,7 +45,7 @@ public static class TinyPolicy
         DecoderGraph.Write(folder);
     }
 
-    /// <summary>Hugging Face Llama tensors of a config with seeded random values, in our own order.</summary>
+    /// <summary>Hugging Face tensors of a config with seeded random values, in our own order. Biases are large enough that a missing one shows.</summary>
     public static IReadOnlyList<NamedTensor> Weights(DecoderConfig config, int seed)
     {
         var random = new Random(seed);
@@ -56,18 +56,36 @@ public static class TinyPolicy
         for (var i = 0; i < config.Layers; i++)
         {
             var layer = $"model.layers.{i}.";
-            Norm(layer + "input_layernorm");
+            Norm(layer + "input_layernorm", d);
             Dense(layer + "self_attn.q_proj", queries, d);
             Dense(layer + "self_attn.k_proj", keys, d);
             Dense(layer + "self_attn.v_proj", keys, d);
+            if (config.Family == ModelFamily.Qwen2 || config.OutputBias)
+            {
+                Bias(layer + "self_attn.q_proj", queries);
+                Bias(layer + "self_attn.k_proj", keys);
+                Bias(layer + "self_attn.v_proj", keys);
+            }
+
+            if (config.Family == ModelFamily.Qwen3)
+            {
+                Norm(layer + "self_attn.q_norm", config.HeadDimension);
+                Norm(layer + "self_attn.k_norm", config.HeadDimension);
+            }
+
             Dense(layer + "self_attn.o_proj", d, queries);
-            Norm(layer + "post_attention_layernorm");
+            if (config.OutputBias)
+            {
+                Bias(layer + "self_attn.o_proj", d);
+            }
+
+            Norm(layer + "post_attention_layernorm", d);
             Dense(layer + "mlp.gate_proj", inner, d);
             Dense(layer + "mlp.up_proj", inner, d);
             Dense(layer + "mlp.down_proj", d, inner);
         }
 
-        Norm("model.norm");
+        Norm("model.norm", d);
         if (!config.TieEmbeddings)
         {
             Matrix("lm_head", config.VocabularySize, d, 2 / Math.Sqrt(d));
@@ -77,7 +95,11 @@ public static class TinyPolicy
 
         void Dense(string name, int rows, int columns) => Matrix(name, rows, columns, 1.2 / Math.Sqrt(columns));
 
-        void Norm(string name) => tensors.Add(new NamedTensor(name + ".weight", [d], Values(d, 1, 0.2)));
+        // Gemma stores what is added to 1.
+        void Norm(string name, int width) =>
+            tensors.Add(new NamedTensor(name + ".weight", [width], Values(width, config.Family == ModelFamily.Gemma ? 0 : 1, 0.2)));
+
+        void Bias(string name, int rows) => tensors.Add(new NamedTensor(name + ".bias", [rows], Values(rows, 0, 0.5)));
 
         void Matrix(string name, int rows, int columns, double scale) =>
             tensors.Add(new NamedTensor(name + ".weight", [rows, columns], Values(rows * columns, 0, scale)));

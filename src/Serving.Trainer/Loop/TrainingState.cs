@@ -8,7 +8,7 @@ using static TorchSharp.torch;
 namespace Serving.Trainer.Loop;
 
 /// <summary>
-/// Saves and restores a run through <see cref="Checkpoint"/>: weights, optimiser and step there, and beside them the anchor and what replay has read.
+/// Saves and restores a run through <see cref="RunCheckpoint"/>: weights, optimiser and step there, and beside them the anchor and what replay has read.
 /// Every draw is a function of (seed, step), so there is no state of a random generator.
 /// </summary>
 internal sealed class TrainingState(string run)
@@ -16,7 +16,7 @@ internal sealed class TrainingState(string run)
     private const string AnchorFile = "anchor.safetensors";
     private const string ReplayFile = "replay.json";
 
-    private readonly Checkpoint _checkpoint = new(run);
+    private readonly RunCheckpoint _checkpoint = new(run);
 
     public bool Exists => _checkpoint.Exists;
 

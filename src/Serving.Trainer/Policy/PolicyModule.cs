@@ -21,10 +21,14 @@ public sealed class PolicyModule : Module<Tensor, Tensor>
     private readonly Tensor _sin;
 
     /// <summary>Random weights: normal with s.d. 0.02, the two output projections of a layer divided by sqrt(2 layers).</summary>
+    /// <param name="config">Of plain Llama features only.</param>
+    /// <param name="seed">Of the weights.</param>
     /// <param name="precision">Type of the parameters: float32, or float64 to check gradients.</param>
+    /// <exception cref="ModelConfigException">The config has features that the trainer lacks.</exception>
     public PolicyModule(DecoderConfig config, ulong seed = 0, ScalarType precision = ScalarType.Float32)
         : base("policy")
     {
+        TrainableConfig.Require(config);
         Config = config;
         using var generator = new Generator(seed);
         var outputScale = 0.02 / Math.Sqrt(2 * config.Layers);

@@ -31,7 +31,7 @@ public sealed class PolicyPretraining(PretrainOptions options, TimeProvider time
         var validation = new PretrainBatches(Tokens(options.Validation, task), task, tokenizer.VocabularySize, options.TokensPerBatch, options.Seed);
         var policy = new PolicyModule(Config(tokenizer, task), (ulong)options.Seed) { ComputeType = options.BFloat16 ? ScalarType.BFloat16 : ScalarType.Float32 };
         using var optimizer = optim.AdamW(policy.parameters(), options.PeakLearningRate, 0.9, 0.95, weight_decay: options.WeightDecay);
-        var checkpoint = new Checkpoint(options.Run);
+        var checkpoint = new RunCheckpoint(options.Run);
         var (first, copies) = options.Resume && checkpoint.Exists ? checkpoint.Restore(path => ReadWeights(path, policy), optimizer) : (0, false);
         var rate = new LearningRate(options.PeakLearningRate, WarmUp: Math.Min(100, options.Steps / 10), options.Steps);
         using var log = new RunLog(options.Run, options.Steps, time);

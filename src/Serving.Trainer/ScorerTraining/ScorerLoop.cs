@@ -29,7 +29,7 @@ internal sealed class ScorerLoop(ScorerTrainingOptions options, TimeProvider tim
         random.manual_seed(options.Seed);
         var scorer = new EncoderModule(config, (ulong)options.Seed) { ComputeType = ScalarType.BFloat16, Dropout = options.Dropout };
         using var optimizer = optim.AdamW(scorer.parameters(), options.PeakLearningRate, 0.9, 0.98, weight_decay: options.WeightDecay);
-        var checkpoint = new Checkpoint(options.Run);
+        var checkpoint = new RunCheckpoint(options.Run);
         var first = options.Resume && checkpoint.Exists ? checkpoint.Restore(path => ReadWeights(path, scorer), optimizer).Step : 0;
         var rate = new LearningRate(options.PeakLearningRate, Math.Min(200, options.Steps / 10), options.Steps);
         using var log = new RunLog(options.Run, options.Steps, time);

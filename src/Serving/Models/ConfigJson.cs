@@ -17,11 +17,14 @@ internal sealed class ConfigJson
         _root = root;
     }
 
-    public static ConfigJson Open(string folder)
+    public static ConfigJson Open(string folder, string file = ModelFiles.Config)
     {
-        var path = Path.Combine(folder, ModelFiles.Config);
+        var path = Path.Combine(folder, file);
         return new ConfigJson(path, JsonFile.ReadObject(path, message => new ModelConfigException(message)));
     }
+
+    /// <summary>The file, or null when the folder has none of that name.</summary>
+    public static ConfigJson? OpenIfPresent(string folder, string file) => Path.Exists(Path.Combine(folder, file)) ? Open(folder, file) : null;
 
     /// <summary>The object in <paramref name="field"/>, or null when the field is absent.</summary>
     public ConfigJson? Section(string field) => _root[field] switch
@@ -43,10 +46,26 @@ internal sealed class ConfigJson
 
     public void RequireAbsent(string field)
     {
-        if (_root[field] is not null)
+        if (_root[field] is { } value)
         {
-            throw Error($"{field} is not supported");
+            throw Error($"{field} ({Shown(value)}) is not supported");
         }
+    }
+
+    /// <summary>The value that goes with the word in <paramref name="field"/>.</summary>
+    public T Choice<T>(string field, IReadOnlyList<(string Word, T Value)> choices)
+    {
+        var word = Text(field);
+        foreach (var choice in choices)
+        {
+            if (word == choice.Word)
+            {
+                return choice.Value;
+            }
+        }
+
+        var words = choices.Select(choice => choice.Word).ToArray();
+        throw Error($"{field} is {(_root[field] is { } value ? Shown(value) : "missing")}; supported are {string.Join(", ", words[..^1])} and {words[^1]}");
     }
 
     public void RequireFalse(string field)
@@ -57,7 +76,11 @@ internal sealed class ConfigJson
         }
     }
 
+    /// <summary>Whether the field is there with a value other than null.</summary>
     public bool Has(string field) => _root[field] is not null;
+
+    /// <summary>Whether the field is there, be it null.</summary>
+    public bool Contains(string field) => _root.ContainsKey(field);
 
     public int Size(string field) =>
         !Has(field) ? throw Error($"{field} is missing") : SizeOr(field, 0);
@@ -108,6 +131,19 @@ internal sealed class ConfigJson
             : throw Error($"{field} ({string.Join(", ", ids)}) is not within the vocabulary of {vocabulary} tokens");
     }
 
+    /// <summary>A list of texts; empty when absent or null.</summary>
+    public IReadOnlyList<string> Texts(string field)
+    {
+        if (_root[field] is null)
+        {
+            return [];
+        }
+
+        return _root[field] is JsonArray list && list.All(node => node is JsonValue value && value.TryGetValue<string>(out _))
+            ? [.. list.Select(node => node!.GetValue<string>())]
+            : throw Error($"{field} must be a list of texts");
+    }
+
     public IReadOnlyList<string> Labels(string field)
     {
         if (_root[field] is not JsonObject map || map.Count == 0)
@@ -140,6 +176,13 @@ internal sealed class ConfigJson
             default:
                 throw Error($"{field} must be a token id or a list of token ids");
         }
+    }
+
+    /// <summary>A value as it stands in the file, cut where it would fill the screen.</summary>
+    private static string Shown(JsonNode value)
+    {
+        var text = value.ToJsonString(JsonFile.Readable);
+        return text.Length <= 80 ? text : text[..80] + "...";
     }
 
     private string? Text(string field) => _root[field] is JsonValue value && value.TryGetValue<string>(out var text) ? text : null;

@@ -1,13 +1,13 @@
-using System.Text.Json;
-using System.Text.Json.Nodes;
-
 namespace Serving.Models;
 
 /// <summary>
-/// Shape of a Llama-family policy: the fields of a Hugging Face config.json that the graph and the trainer need. Immutable.
+/// Shape of a policy: the fields of a Hugging Face config.json that the graph and the trainer need. Immutable. What a family always has follows
+/// from <see cref="Family"/>, so no combination can be built that no checkpoint has.
 /// </summary>
 public sealed record DecoderConfig
 {
+    public ModelFamily Family { get; init; } = ModelFamily.Llama;
+
     /// <summary>Tokens in the vocabulary, V.</summary>
     public required int VocabularySize { get; init; }
 
@@ -28,19 +28,44 @@ public sealed record DecoderConfig
     /// <summary>Width of the gated feed-forward layer.</summary>
     public required int IntermediateSize { get; init; }
 
-    /// <summary>Longest sequence, prompt and answer together, in tokens.</summary>
+    /// <summary>
+    /// Longest sequence, prompt and answer together, in tokens. Of a model whose attention sees a window, at most that window: then nothing is
+    /// ever out of sight, and full attention is exact.
+    /// </summary>
     public required int MaxPositions { get; init; }
 
+    /// <summary>Base of the rotary frequencies.</summary>
     public double RopeTheta { get; init; } = 10_000;
 
+    /// <summary>Stretching of the rotary frequencies; null = none.</summary>
+    public RopeScaling? RopeScaling { get; init; }
+
     public double NormEpsilon { get; init; } = 1e-5;
+
+    /// <summary>What the gate of the feed-forward layer goes through.</summary>
+    public Activation Activation { get; init; } = Activation.Silu;
+
+    /// <summary>The query, key and value projections have biases (q_proj.bias, k_proj.bias, v_proj.bias).</summary>
+    public bool AttentionBias => OutputBias || Family == ModelFamily.Qwen2;
+
+    /// <summary>The output projection of attention has a bias (o_proj.bias), and so have the other three: attention_bias of every family but Qwen2.</summary>
+    public bool OutputBias { get; init; }
+
+    /// <summary>Every query and key head is RMS-normed before rotation (q_norm.weight and k_norm.weight of <see cref="HeadDimension"/> values).</summary>
+    public bool QueryKeyNorm => Family == ModelFamily.Qwen3;
+
+    /// <summary>RMS norms multiply by 1 + w instead of w.</summary>
+    public bool UnitOffsetNorm => Family == ModelFamily.Gemma;
+
+    /// <summary>What embeddings are multiplied by before the first layer; the output projection is not.</summary>
+    public double EmbeddingScale => Family == ModelFamily.Gemma ? Math.Sqrt(HiddenSize) : 1;
 
     /// <summary>The output projection is the transposed embedding, and there is no lm_head.weight.</summary>
     public bool TieEmbeddings { get; init; } = true;
 
     public int? BosTokenId { get; init; }
 
-    /// <summary>Tokens that end an answer.</summary>
+    /// <summary>Tokens that end an answer: those of config.json, then those that generation_config.json adds.</summary>
     public IReadOnlyList<int> EosTokenIds { get; init; } = [];
 
     /// <summary>Trainable parameters, the tied embedding counted once.</summary>
@@ -48,99 +73,36 @@ public sealed record DecoderConfig
     {
         get
         {
-            long d = HiddenSize;
-            var attention = d * HeadDimension * (Heads + (2L * KeyValueHeads)) + ((long)Heads * HeadDimension * d);
+            long d = HiddenSize, queries = (long)Heads * HeadDimension, keys = (long)KeyValueHeads * HeadDimension;
+            var attention = (d * (queries + (2 * keys))) + (queries * d);
+            attention += AttentionBias ? queries + (2 * keys) : 0;
+            attention += OutputBias ? d : 0;
+            attention += QueryKeyNorm ? 2 * HeadDimension : 0;
             var layer = attention + (3 * d * IntermediateSize) + (2 * d);
-            return (TieEmbeddings ? 1 : 2) * VocabularySize * d + (Layers * layer) + d;
+            return ((TieEmbeddings ? 1 : 2) * VocabularySize * d) + (Layers * layer) + d;
         }
     }
 
-    /// <summary>Reads config.json of <paramref name="folder"/>.</summary>
-    /// <exception cref="ModelConfigException">A field is missing, unsupported or contradicts another.</exception>
-    public static DecoderConfig Read(string folder)
+    /// <summary>
+    /// Radians per token of each of the hd/2 pairs of a head, scaling applied: theta^(-2i/hd) of pair i, which is elements i and i + hd/2.
+    /// </summary>
+    public double[] RotaryFrequencies()
     {
-        var json = ConfigJson.Open(folder);
-        json.Require("model_type", "llama");
-        json.Require("hidden_act", "silu");
-        json.RequireAbsent("rope_scaling");
-        json.RequireFalse("attention_bias");
-        json.RequireFalse("mlp_bias");
-        var heads = json.Size("num_attention_heads");
-        var hidden = json.Size("hidden_size");
-        var vocabulary = json.Size("vocab_size");
-        var head = json.SizeOr("head_dim", hidden / heads);
-        if (!json.Has("head_dim") && hidden % heads != 0)
+        var frequencies = new double[HeadDimension / 2];
+        for (var i = 0; i < frequencies.Length; i++)
         {
-            throw json.Error($"hidden_size ({hidden}) is not a multiple of num_attention_heads ({heads}), and there is no head_dim");
+            var plain = Math.Pow(RopeTheta, -2.0 * i / HeadDimension);
+            frequencies[i] = RopeScaling?.Scale(plain) ?? plain;
         }
 
-        var config = new DecoderConfig
-        {
-            VocabularySize = vocabulary,
-            HiddenSize = hidden,
-            Layers = json.Size("num_hidden_layers"),
-            Heads = heads,
-            KeyValueHeads = json.SizeOr("num_key_value_heads", heads),
-            HeadDimension = head,
-            IntermediateSize = json.Size("intermediate_size"),
-            MaxPositions = json.Size("max_position_embeddings"),
-            RopeTheta = Theta(json),
-            NormEpsilon = json.NumberOr("rms_norm_eps", 1e-6),
-            TieEmbeddings = json.FlagOr("tie_word_embeddings", false),
-            BosTokenId = json.Ids("bos_token_id", vocabulary) is [var bos, ..] ? bos : null,
-            EosTokenIds = json.Ids("eos_token_id", vocabulary),
-        };
-        if (config.Heads % config.KeyValueHeads != 0)
-        {
-            throw json.Error($"num_attention_heads ({config.Heads}) is not a multiple of num_key_value_heads ({config.KeyValueHeads})");
-        }
-
-        if (config.HeadDimension % 16 != 0)
-        {
-            throw json.Error($"head_dim ({config.HeadDimension}) is not a multiple of 16, which rotary attention needs");
-        }
-
-        return config;
+        return frequencies;
     }
+
+    /// <summary>Reads config.json of <paramref name="folder"/>, and the end tokens of generation_config.json when there is one.</summary>
+    /// <exception cref="ModelConfigException">A field is missing, unsupported or contradicts another; the message names it and its value.</exception>
+    public static DecoderConfig Read(string folder) => DecoderConfigJson.Read(folder);
 
     /// <summary>Writes config.json with Hugging Face's field names.</summary>
-    public void Write(string folder)
-    {
-        var json = new JsonObject
-        {
-            ["architectures"] = new JsonArray("LlamaForCausalLM"),
-            ["model_type"] = "llama",
-            ["vocab_size"] = VocabularySize,
-            ["hidden_size"] = HiddenSize,
-            ["num_hidden_layers"] = Layers,
-            ["num_attention_heads"] = Heads,
-            ["num_key_value_heads"] = KeyValueHeads,
-            ["head_dim"] = HeadDimension,
-            ["intermediate_size"] = IntermediateSize,
-            ["max_position_embeddings"] = MaxPositions,
-            ["hidden_act"] = "silu",
-            ["rope_theta"] = RopeTheta,
-            ["rms_norm_eps"] = NormEpsilon,
-            ["tie_word_embeddings"] = TieEmbeddings,
-            ["attention_bias"] = false,
-            ["mlp_bias"] = false,
-            ["torch_dtype"] = "float32",
-            ["bos_token_id"] = BosTokenId,
-            ["eos_token_id"] = new JsonArray([.. EosTokenIds.Select(id => (JsonNode)id)]),
-        };
-        File.WriteAllText(Path.Combine(folder, ModelFiles.Config), json.ToJsonString(JsonFile.Indented) + "\n");
-    }
-
-    /// <summary>transformers 5 moved rope_theta into rope_parameters; its rope_type must be the plain one.</summary>
-    private static double Theta(ConfigJson json)
-    {
-        var parameters = json.Section("rope_parameters");
-        if (parameters is null)
-        {
-            return json.NumberOr("rope_theta", 10_000);
-        }
-
-        parameters.Require("rope_type", "default");
-        return parameters.NumberOr("rope_theta", 10_000);
-    }
+    /// <exception cref="ModelConfigException">The family has no field for something that is asked for (an output bias of Qwen2).</exception>
+    public void Write(string folder) => DecoderConfigJson.Write(this, folder);
 }

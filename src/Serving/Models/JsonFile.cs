@@ -1,3 +1,4 @@
+using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 
@@ -9,6 +10,9 @@ namespace Serving.Models;
 internal static class JsonFile
 {
     internal static readonly JsonSerializerOptions Indented = new() { WriteIndented = true };
+
+    /// <summary>For messages: no escapes where none are needed.</summary>
+    internal static readonly JsonSerializerOptions Readable = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     private const int LargestBytes = 16 << 20;
 

@@ -17,6 +17,9 @@ public class ModelException : Exception
 /// <summary>A safetensors file that breaks the format: header, bounds, overlap or dtype.</summary>
 public sealed class SafetensorsException(string message) : ModelException(message);
 
+/// <summary>An index of shards that names a file outside its folder, or does not fit the shards that lie there.</summary>
+public sealed class CheckpointException(string message) : ModelException(message);
+
 /// <summary>A file whose sha256 is not the one that the manifest states, or a manifest that does not cover the folder.</summary>
 public sealed class ManifestException(string message) : ModelException(message);
 

@@ -1,12 +1,9 @@
-using System.Buffers.Binary;
 using System.IO.MemoryMappedFiles;
-using System.Runtime.InteropServices;
-using System.Text.Json;
 
 namespace Serving.Models;
 
 /// <summary>
-/// A memory-mapped safetensors file, checked completely when opened: header size, dtypes, shapes against byte ranges, bounds, overlaps, gaps.
+/// A memory-mapped safetensors file, checked completely when opened: header size, shapes against byte ranges, bounds, overlaps, gaps.
 /// Reading is thread-safe; the mapping lives until disposed, and nothing may be read after that. The format: docs/formats.md.
 /// </summary>
 public sealed unsafe class SafetensorsFile : IDisposable
@@ -51,11 +48,18 @@ public sealed unsafe class SafetensorsFile : IDisposable
     }
 
     /// <exception cref="ModelWeightsException">There is no such tensor.</exception>
-    public TensorEntry Find(string name) =>
-        Tensors.TryGetValue(name, out var entry) ? entry : throw new ModelWeightsException($"{Path}: tensor \"{name}\" is missing.");
+    /// <exception cref="SafetensorsException">Its dtype is none of F32, F16 and BF16; such a tensor may be there, but nobody can use it.</exception>
+    public TensorEntry Find(string name)
+    {
+        var entry = Tensors.TryGetValue(name, out var found) ? found : throw new ModelWeightsException($"{Path}: tensor \"{name}\" is missing.");
+        return TensorTypes.IsWeight(entry.DType)
+            ? entry
+            : throw new SafetensorsException($"{Path}: tensor \"{name}\" has dtype {entry.DType}; supported are F32, F16 and BF16.");
+    }
 
     /// <summary>The tensor of that name, checked against the shape that the config calls for.</summary>
     /// <exception cref="ModelWeightsException">It is missing or has another shape.</exception>
+    /// <exception cref="SafetensorsException">Its dtype is none of F32, F16 and BF16.</exception>
     public TensorEntry Find(string name, params ReadOnlySpan<long> shape)
     {
         var entry = Find(name);
@@ -69,41 +73,39 @@ public sealed unsafe class SafetensorsFile : IDisposable
     }
 
     /// <summary>The raw little-endian bytes of a tensor, valid until this file is disposed.</summary>
-    /// <exception cref="SafetensorsException">The tensor is larger than one span can be.</exception>
+    /// <exception cref="SafetensorsException">The tensor is larger than one span can be; <see cref="Address"/> takes any size.</exception>
     public ReadOnlySpan<byte> Bytes(TensorEntry entry)
     {
-        ObjectDisposedException.ThrowIf(_view.SafeMemoryMappedViewHandle.IsClosed, this);
+        var start = At(entry);
         return entry.Length <= int.MaxValue
-            ? new ReadOnlySpan<byte>(_start + entry.Offset, (int)entry.Length)
+            ? new ReadOnlySpan<byte>(start, (int)entry.Length)
             : throw new SafetensorsException($"{Path}: tensor \"{entry.Name}\" has {entry.Length} bytes; more than {int.MaxValue} in one tensor is not supported.");
     }
+
+    /// <summary>
+    /// The first byte of a tensor in the mapping, for native code that reads it without a copy; valid until this file is disposed. Not aligned.
+    /// </summary>
+    public nint Address(TensorEntry entry) => (nint)At(entry);
 
     /// <summary>The values of a tensor as fp32, row-major.</summary>
     public float[] ReadFloats(string name)
     {
         var entry = Find(name);
-        var bytes = Bytes(entry);
         var values = new float[entry.Count];
-        switch (entry.DType)
-        {
-            case "F32":
-                MemoryMarshal.Cast<byte, float>(bytes).CopyTo(values);
-                break;
-            case "F16":
-                var halves = MemoryMarshal.Cast<byte, Half>(bytes);
-                System.Numerics.Tensors.TensorPrimitives.ConvertToSingle(halves, values);
-                break;
-            default:
-                var raw = MemoryMarshal.Cast<byte, ushort>(bytes);
-                for (var i = 0; i < values.Length; i++)
-                {
-                    values[i] = BitConverter.UInt32BitsToSingle((uint)raw[i] << 16);      // bfloat16 = upper half of fp32
-                }
+        ReadFloats(entry, values);
+        return values;
+    }
 
-                break;
+    /// <summary>Writes the values of a tensor as fp32, row-major, into memory of exactly their number.</summary>
+    public void ReadFloats(TensorEntry entry, Span<float> values)
+    {
+        var start = At(entry);
+        if (values.Length != entry.Count)
+        {
+            throw new ArgumentException($"\"{entry.Name}\" has {entry.Count} values; there is room for {values.Length}.", nameof(values));
         }
 
-        return values;
+        TensorTypes.Widen(entry.DType, start, values);
     }
 
     public void Dispose()
@@ -116,6 +118,16 @@ public sealed unsafe class SafetensorsFile : IDisposable
         _view.SafeMemoryMappedViewHandle.ReleasePointer();
         _view.Dispose();
         _map.Dispose();
+    }
+
+    /// <summary>An entry of another file would reach outside the mapping.</summary>
+    private byte* At(TensorEntry entry)
+    {
+        ObjectDisposedException.ThrowIf(_view.SafeMemoryMappedViewHandle.IsClosed, this);
+        return Tensors.TryGetValue(entry.Name, out var own)
+            && (own.Offset, own.Length, own.DType, own.Count) == (entry.Offset, entry.Length, entry.DType, entry.Count)
+            ? _start + entry.Offset
+            : throw new ArgumentException($"{Path}: \"{entry.Name}\" is not a tensor of this file.", nameof(entry));
     }
 
     private static SafetensorsFile Map(string path)
@@ -139,7 +151,7 @@ public sealed unsafe class SafetensorsFile : IDisposable
 
             var header = new byte[headerLength];
             view.ReadArray(LengthPrefix, header, 0, header.Length);
-            var tensors = ReadHeader(path, header, LengthPrefix + (long)headerLength, length);
+            var tensors = SafetensorsHeader.Read(path, header, LengthPrefix + (long)headerLength, length);
             return new SafetensorsFile(path, map, view, tensors);
         }
         catch
@@ -148,122 +160,5 @@ public sealed unsafe class SafetensorsFile : IDisposable
             map.Dispose();
             throw;
         }
-    }
-
-    private static Dictionary<string, TensorEntry> ReadHeader(string path, byte[] header, long dataStart, long fileLength)
-    {
-        var tensors = new Dictionary<string, TensorEntry>(StringComparer.Ordinal);
-        try
-        {
-            using var json = JsonDocument.Parse(header);
-            foreach (var property in json.RootElement.EnumerateObject())
-            {
-                if (property.Name == "__metadata__")
-                {
-                    continue;
-                }
-
-                if (!tensors.TryAdd(property.Name, ReadEntry(path, property, dataStart, fileLength)))
-                {
-                    throw new SafetensorsException($"{path}: tensor \"{property.Name}\" is listed twice.");
-                }
-            }
-        }
-        catch (Exception e) when (e is JsonException or InvalidOperationException)
-        {
-            throw new SafetensorsException($"{path}: the header is damaged ({e.Message}).");
-        }
-
-        RefuseOverlapsAndGaps(path, tensors.Values, dataStart, fileLength);
-        return tensors;
-    }
-
-    /// <summary>The format asks that the ranges cover the data exactly, so that no bytes can hide in a file that passes.</summary>
-    private static void RefuseOverlapsAndGaps(string path, IEnumerable<TensorEntry> tensors, long dataStart, long fileLength)
-    {
-        var covered = dataStart;
-        var previous = "";
-        foreach (var entry in tensors.OrderBy(entry => entry.Offset).ThenBy(entry => entry.Length))
-        {
-            if (entry.Offset < covered)
-            {
-                throw new SafetensorsException($"{path}: tensors \"{previous}\" and \"{entry.Name}\" overlap.");
-            }
-
-            if (entry.Offset > covered)
-            {
-                throw new SafetensorsException($"{path}: {entry.Offset - covered} bytes before tensor \"{entry.Name}\" belong to no tensor.");
-            }
-
-            covered = entry.Offset + entry.Length;
-            previous = entry.Name;
-        }
-
-        if (covered != fileLength)
-        {
-            throw new SafetensorsException($"{path}: the last {fileLength - covered} bytes belong to no tensor.");
-        }
-    }
-
-    private static TensorEntry ReadEntry(string path, JsonProperty property, long dataStart, long fileLength)
-    {
-        SafetensorsException Error(string what) => new($"{path}: tensor \"{property.Name}\" {what}.");
-
-        if (property.Value.ValueKind != JsonValueKind.Object)
-        {
-            throw Error("is not described by an object");
-        }
-
-        var dtype = property.Value.TryGetProperty("dtype", out var type) && type.ValueKind == JsonValueKind.String ? type.GetString()! : "missing";
-        var width = dtype switch
-        {
-            "F32" => 4,
-            "F16" or "BF16" => 2,
-            _ => throw Error($"has dtype {dtype}; supported are F32, F16 and BF16"),
-        };
-        var shape = Numbers(property.Value, "shape") ?? throw Error("has no shape: a list of whole numbers");
-        if (shape.Any(dimension => dimension < 0))
-        {
-            throw Error($"has a negative dimension in its shape [{string.Join(", ", shape)}]");
-        }
-
-        if (Numbers(property.Value, "data_offsets") is not [var begin, var end])
-        {
-            throw Error("has no data_offsets: two whole numbers");
-        }
-
-        if (begin < 0 || end < begin)
-        {
-            throw Error($"has data_offsets {begin} to {end}, which is no range");
-        }
-
-        if (end > fileLength - dataStart)
-        {
-            throw Error($"lies at bytes {begin} to {end} of the data, but the file holds {fileLength - dataStart}: it is truncated");
-        }
-
-        var needed = shape.Aggregate((Int128)width, (product, dimension) => product > end ? product : product * dimension);
-        return needed == end - begin || (shape.Contains(0) && begin == end)
-            ? new TensorEntry(property.Name, dtype, shape, dataStart + begin, end - begin)
-            : throw Error($"has shape [{string.Join(", ", shape)}] of {dtype}, which is not the {end - begin} bytes of its range");
-    }
-
-    private static long[]? Numbers(JsonElement owner, string field)
-    {
-        if (!owner.TryGetProperty(field, out var list) || list.ValueKind != JsonValueKind.Array)
-        {
-            return null;
-        }
-
-        var numbers = new long[list.GetArrayLength()];
-        for (var i = 0; i < numbers.Length; i++)
-        {
-            if (list[i].ValueKind != JsonValueKind.Number || !list[i].TryGetInt64(out numbers[i]))
-            {
-                return null;
-            }
-        }
-
-        return numbers;
     }
 }

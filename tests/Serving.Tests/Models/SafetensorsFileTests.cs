@@ -69,6 +69,64 @@ public sealed class SafetensorsFileTests : IDisposable
         Assert.Equal([1.5f, -2f], file.ReadFloats("w"));
     }
 
+    [Theory]
+    [InlineData("I64", 8)]
+    [InlineData("BOOL", 1)]
+    [InlineData("F8_E5M2", 1)]
+    [InlineData("Q7", 3)]
+    public void A_tensor_of_another_dtype_is_in_nobodys_way_until_it_is_asked_for(string dtype, int bytes)
+    {
+        Raw($$$"""{"w":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"x":{"dtype":"{{{dtype}}}","shape":[1],"data_offsets":[4,{{{4 + bytes}}}]}}""",
+            [0, 0, 0x80, 0x3F, .. new byte[bytes]]);
+
+        using var file = SafetensorsFile.Open(Target);
+
+        Assert.Equal([1f], file.ReadFloats("w"));
+        Assert.Equal($"{Target}: tensor \"x\" has dtype {dtype}; supported are F32, F16 and BF16.", Assert.Throws<SafetensorsException>(() => file.Find("x", 1)).Message);
+    }
+
+    [Theory]
+    [InlineData("F32")]
+    [InlineData("F16")]
+    [InlineData("BF16")]
+    public void Many_values_at_an_odd_place_are_widened_like_each_alone(string dtype)
+    {
+        // More than the reader takes at once, and behind a tensor of one byte.
+        const int Count = 10_007;
+        var random = new Random(5);
+        var (width, bytes) = (dtype == "F32" ? 4 : 2, new List<byte> { 9 });
+        var expected = new uint[Count];
+        for (var i = 0; i < Count; i++)
+        {
+            var value = (float)(random.NextDouble() - 0.5);
+            var bits = BitConverter.SingleToUInt32Bits(value);
+            var half = BitConverter.HalfToUInt16Bits((Half)value);
+            bytes.AddRange(dtype switch { "F32" => BitConverter.GetBytes(bits), "F16" => BitConverter.GetBytes(half), _ => BitConverter.GetBytes((ushort)(bits >> 16)) });
+            expected[i] = dtype switch { "F32" => bits, "F16" => BitConverter.SingleToUInt32Bits((float)BitConverter.UInt16BitsToHalf(half)), _ => bits >> 16 << 16 };
+        }
+
+        Raw($$$"""{"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"w":{"dtype":"{{{dtype}}}","shape":[{{{Count}}}],"data_offsets":[1,{{{1 + (Count * width)}}}]}}""",
+            [.. bytes]);
+        using var file = SafetensorsFile.Open(Target);
+
+        Assert.Equal(expected, file.ReadFloats("w").Select(BitConverter.SingleToUInt32Bits));
+        Assert.Throws<ArgumentException>(() => file.ReadFloats(file.Find("w"), new float[Count - 1]));
+    }
+
+    [Fact]
+    public unsafe void The_address_is_that_of_the_bytes_and_an_entry_of_another_file_is_refused()
+    {
+        SafetensorsWriter.Write(Target, [new("a", [2], new float[] { 1, 2 }), new("b", [1], new float[] { 3 })]);
+        SafetensorsWriter.Write(_folder.File("other.safetensors"), [new("b", [1], new float[] { 4 })]);
+        using var file = SafetensorsFile.Open(Target);
+        using var other = SafetensorsFile.Open(_folder.File("other.safetensors"));
+
+        Assert.Equal(3f, *(float*)file.Address(file.Find("b")));
+        Assert.Equal("other.safetensors", other.Find("b").File);
+        Assert.Throws<ArgumentException>(() => file.Address(other.Find("b")));
+        Assert.Throws<ArgumentException>(() => file.Bytes(file.Find("b") with { Length = 1 << 20 }));
+    }
+
     [Fact]
     public void Metadata_is_not_a_tensor()
     {
@@ -80,8 +138,12 @@ public sealed class SafetensorsFileTests : IDisposable
     }
 
     [Theory]
-    [InlineData("""{"w":{"dtype":"I64","shape":[1],"data_offsets":[0,8]}}""", "tensor \"w\" has dtype I64; supported are F32, F16 and BF16.")]
-    [InlineData("""{"w":{"shape":[2],"data_offsets":[0,8]}}""", "tensor \"w\" has dtype missing; supported are")]
+    [InlineData("""{"w":{"dtype":"I64","shape":[2],"data_offsets":[0,8]}}""", "tensor \"w\" has shape [2] of I64, which is not the 8 bytes of its range.")]
+    [InlineData("""{"w":{"dtype":"F8_E4M3","shape":[9],"data_offsets":[0,8]}}""", "tensor \"w\" has shape [9] of F8_E4M3, which is not")]
+    [InlineData("""{"w":{"dtype":"Q7","shape":[1],"data_offsets":[0,9]}}""", "tensor \"w\" lies at bytes 0 to 9 of the data")]
+    [InlineData("""{"a":{"dtype":"Q7","shape":[1],"data_offsets":[0,5]},"w":{"dtype":"U8","shape":[4],"data_offsets":[4,8]}}""", "tensors \"a\" and \"w\" overlap.")]
+    [InlineData("""{"w":{"shape":[2],"data_offsets":[0,8]}}""", "tensor \"w\" has no dtype.")]
+    [InlineData("""{"w":{"dtype":4,"shape":[2],"data_offsets":[0,8]}}""", "tensor \"w\" has no dtype.")]
     [InlineData("""{"w":{"dtype":"F32","data_offsets":[0,8]}}""", "tensor \"w\" has no shape")]
     [InlineData("""{"w":{"dtype":"F32","shape":[2.5],"data_offsets":[0,8]}}""", "tensor \"w\" has no shape")]
     [InlineData("""{"w":{"dtype":"F32","shape":[-2],"data_offsets":[0,8]}}""", "tensor \"w\" has a negative dimension in its shape [-2].")]

@@ -55,6 +55,37 @@ public sealed class PolicyModuleTests : IDisposable
         AssertSameLogits(_folder.Path);
     }
 
+    public static TheoryData<string, DecoderConfig> Untrainable => new()
+    {
+        { "no biases of attention.", TinyPolicy.Config with { Family = ModelFamily.Qwen2 } },
+        { "no biases of attention.", TinyPolicy.Config with { OutputBias = true } },
+        { "no norms of query and key heads.", TinyPolicy.Config with { Family = ModelFamily.Qwen3 } },
+        { "no norms of 1 + w, no scaled embeddings, no activation GeluTanh.", TinyPolicy.Config with { Family = ModelFamily.Gemma, Activation = Activation.GeluTanh } },
+        { "no rope_scaling.", TinyPolicy.Config with { RopeScaling = new RopeScaling { Kind = RopeScalingKind.Linear, Factor = 2 } } },
+    };
+
+    [Theory]
+    [MemberData(nameof(Untrainable))]
+    public void A_policy_with_features_that_the_trainer_lacks_is_refused_when_loaded(string reason, DecoderConfig config)
+    {
+        HubFolder.Write(_folder.Path, config);
+
+        Assert.Contains(reason, Assert.Throws<ModelConfigException>(() => PolicyWeights.Load(_folder.Path)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_mistral_in_bfloat16_is_a_llama_to_the_trainer()
+    {
+        var config = TinyPolicy.Config with { Family = ModelFamily.Mistral };
+        var weights = HubFolder.Write(_folder.Path, config, dtype: "BF16");
+
+        using var policy = PolicyWeights.Load(_folder.Path);
+        using var logits = policy.Logits(tensor(new long[] { 5, 9, 200 }).unsqueeze(0));
+
+        var expected = new DecoderReference(config, weights).Logits([5, 9, 200]);
+        Assert.Equal(expected[2].Select(logit => (float)logit), logits[0, 2].data<float>().ToArray(), (left, right) => Math.Abs(left - right) < 1e-4);
+    }
+
     [Fact]
     public void Weights_written_and_read_again_are_the_same_bits()
     {

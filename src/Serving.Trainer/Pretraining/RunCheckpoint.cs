@@ -8,7 +8,7 @@ namespace Serving.Trainer.Pretraining;
 /// The newest state of a run: weights, optimiser state and the next step, in one folder that is replaced by a rename, so that a kill at any
 /// moment leaves either the old state or the new one. Data and randomness are functions of (seed, step) and need no state.
 /// </summary>
-public sealed class Checkpoint(string run)
+public sealed class RunCheckpoint(string run)
 {
     private readonly string _current = Path.Combine(run, "checkpoint");
     private readonly string _next = Path.Combine(run, "checkpoint.next");
