@@ -36,7 +36,7 @@ public sealed class AttentionPlan
     /// <summary>Longest row after the step, in tokens.</summary>
     public int Longest { get; private set; }
 
-    internal IReadOnlyList<TokenRun> Runs => _runs;
+    public IReadOnlyList<TokenRun> Runs => _runs;
 
     internal List<AttentionSegment> Segments => _segments;
 

@@ -82,24 +82,24 @@ public static unsafe class RowMath
         }
     }
 
-    /// <summary>SiLU(gate) * up, in place of the gate: x / (1 + e^-x) * up.</summary>
-    public static void SiluGate(float* gate, float* up, int length)
+    /// <summary>target = SiLU(gate) * up, SiLU(x) = x / (1 + e^-x).</summary>
+    public static void SiluGate(float* gate, float* up, float* target, int length)
     {
         var i = 0;
         for (; i <= length - Lanes; i += Lanes)
         {
             var x = Vector512.Load(gate + i);
-            (x / (Vector512<float>.One + Vector512.Exp(-x)) * Vector512.Load(up + i)).Store(gate + i);
+            (x / (Vector512<float>.One + Vector512.Exp(-x)) * Vector512.Load(up + i)).Store(target + i);
         }
 
         for (; i < length; i++)
         {
-            gate[i] = gate[i] / (1 + MathF.Exp(-gate[i])) * up[i];
+            target[i] = gate[i] / (1 + MathF.Exp(-gate[i])) * up[i];
         }
     }
 
-    /// <summary>GELU(gate) * up in its tanh form, in place of the gate: x * sigmoid(2 sqrt(2/pi) (x + 0.044715 x^3)) * up.</summary>
-    public static void GeluGate(float* gate, float* up, int length)
+    /// <summary>target = GELU(gate) * up in its tanh form: x * sigmoid(2 sqrt(2/pi) (x + 0.044715 x^3)) * up.</summary>
+    public static void GeluGate(float* gate, float* up, float* target, int length)
     {
         const float Outer = 1.5957691216f;       // 2 sqrt(2/pi)
         const float Cubic = 0.044715f;
@@ -108,13 +108,13 @@ public static unsafe class RowMath
         {
             var x = Vector512.Load(gate + i);
             var inner = Vector512.Create(Outer) * (x + (Vector512.Create(Cubic) * x * x * x));
-            (x / (Vector512<float>.One + Vector512.Exp(-inner)) * Vector512.Load(up + i)).Store(gate + i);
+            (x / (Vector512<float>.One + Vector512.Exp(-inner)) * Vector512.Load(up + i)).Store(target + i);
         }
 
         for (; i < length; i++)
         {
             var x = gate[i];
-            gate[i] = x / (1 + MathF.Exp(-Outer * (x + (Cubic * x * x * x)))) * up[i];
+            target[i] = x / (1 + MathF.Exp(-Outer * (x + (Cubic * x * x * x)))) * up[i];
         }
     }
 
