@@ -24,7 +24,11 @@ internal sealed unsafe class DecoderOperators : IDisposable
     private readonly DecoderWeights _weights;
     private readonly PagedAttention _attention;
     private readonly RotaryTable _rotary;
-    private readonly float[] _attentionScale;
+    private readonly float _attentionScale;
+    private readonly nint[] _projectionScales;       // of the columns of quantised matrices, by layer; 0 = not quantised
+    private readonly nint[] _residualScales;         // attention output and down projection by turns
+    private readonly nint[] _gateScales;
+    private readonly nint _headScales;
     private readonly int _queryWidth;
     private readonly int _keyWidth;
     private readonly int _parts;
@@ -61,7 +65,13 @@ internal sealed unsafe class DecoderOperators : IDisposable
         _weights = weights;
         _attention = new PagedAttention(pages, config.Heads, config.KeyValueHeads, config.HeadDimension);
         _rotary = new RotaryTable(config.RotaryFrequencies(), positions);
-        _attentionScale = [1 / MathF.Sqrt(config.HeadDimension)];
+        _attentionScale = 1 / MathF.Sqrt(config.HeadDimension);
+        _projectionScales = Scales(DecoderWeights.QueryKeyValue);
+        _gateScales = Scales(DecoderWeights.GateUp);
+        _residualScales = [.. Scales(DecoderWeights.Output).Zip(Scales(DecoderWeights.Down), (nint[] (output, down) => [output, down])).SelectMany(pair => pair)];
+        _headScales = weights.ColumnScales.GetValueOrDefault(DecoderWeights.Head);
+        nint[] Scales(Func<int, string> name) => [.. Enumerable.Range(0, config.Layers).Select(i => weights.ColumnScales.GetValueOrDefault(name(i)))];
+
         _queryWidth = config.Heads * config.HeadDimension;
         _keyWidth = config.KeyValueHeads * config.HeadDimension;
         _parts = threads;
@@ -73,7 +83,7 @@ internal sealed unsafe class DecoderOperators : IDisposable
         Tokens = new int[tokens];
         LogitPositions = new int[tokens];
         _rows = new ParallelWork(RunPart);
-        _heads = new ParallelWork(head => _attention.Run(Plan, _layer, head, _attended, _queryWidth));
+        _heads = new ParallelWork(AttendHeads);
         (_beginRow, _projectRow, _attendedRow, _addNormRow) = (BeginRow, ProjectRow, AttendedRow, AddNormRow);
         (_gateRow, _lastRow, _logitsRow) = (GateRow, LastRow, LogitsRow);
     }
@@ -135,18 +145,15 @@ internal sealed unsafe class DecoderOperators : IDisposable
     private void RunAttend(OperatorCall call)
     {
         _layer = call.Layer;
-        _product = In(call, DecoderWeights.QueryKeyValue(_layer), _queryWidth + (2 * _keyWidth));
+        _product = In(call, _projectionScales[_layer], _queryWidth + (2 * _keyWidth));
         Each(call, Plan.Runs.Count, _projectRow);
         if (_parts == 1)
         {
-            for (var head = 0; head < _config.KeyValueHeads; head++)
-            {
-                _attention.Run(Plan, _layer, head, _attended, _queryWidth);
-            }
+            AttendHeads(0);
         }
         else
         {
-            call.Parallel(_heads, _config.KeyValueHeads);
+            call.Parallel(_heads, _parts);
         }
 
         _activations = Out(call, Plan.Tokens, _queryWidth);
@@ -178,7 +185,7 @@ internal sealed unsafe class DecoderOperators : IDisposable
                 }
 
                 _rotary.Rotate(query, position);
-                RowMath.Scale(query, _attentionScale[0], _attention.Query(token, head), hd);
+                RowMath.Scale(query, _attentionScale, _attention.Query(token, head), hd);
             }
 
             for (var head = 0; head < _config.KeyValueHeads; head++)
@@ -193,6 +200,12 @@ internal sealed unsafe class DecoderOperators : IDisposable
                 _attention.Store(tokens.Row, position, _layer, head, key, key + _keyWidth);
             }
         }
+    }
+
+    private void AttendHeads(int part)
+    {
+        var heads = _config.KeyValueHeads;
+        _attention.Run(Plan, _layer, part * heads / _parts, (part + 1) * heads / _parts, _attended, _queryWidth);
     }
 
     private void AttendedRow(int row, nint scratch)
@@ -210,7 +223,7 @@ internal sealed unsafe class DecoderOperators : IDisposable
     private void RunAddNorm(OperatorCall call)
     {
         _layer = call.Layer;
-        _product = In(call, ResidualProduct(), _config.HiddenSize);
+        _product = In(call, _residualScales[_layer], _config.HiddenSize);
         _activations = Out(call, Plan.Tokens, _config.HiddenSize);
         Each(call, Plan.Tokens, _addNormRow);
     }
@@ -224,7 +237,7 @@ internal sealed unsafe class DecoderOperators : IDisposable
     private void RunGate(OperatorCall call)
     {
         _layer = call.Layer;
-        _product = In(call, DecoderWeights.GateUp(_layer), 2 * _config.IntermediateSize);
+        _product = In(call, _gateScales[_layer], 2 * _config.IntermediateSize);
         _activations = Out(call, Plan.Tokens, _config.IntermediateSize);
         Each(call, Plan.Tokens, _gateRow);
     }
@@ -250,7 +263,7 @@ internal sealed unsafe class DecoderOperators : IDisposable
     private void RunLast(OperatorCall call)
     {
         _layer = call.Layer;
-        _product = In(call, ResidualProduct(), _config.HiddenSize);
+        _product = In(call, _residualScales[_layer], _config.HiddenSize);
         _activations = Out(call, LogitCount, _config.HiddenSize);
         Each(call, LogitCount, _lastRow);
     }
@@ -264,14 +277,12 @@ internal sealed unsafe class DecoderOperators : IDisposable
 
     private void RunLogits(OperatorCall call)
     {
-        _product = In(call, DecoderWeights.Head, _config.VocabularySize);
+        _product = In(call, _headScales, _config.VocabularySize);
         Each(call, LogitCount, _logitsRow);
         *call.Output<long>(0, 1) = LogitCount;
     }
 
     private void LogitsRow(int row, nint scratch) => _product.CopyTo(row, _logits + ((nint)row * _config.VocabularySize));
-
-    private string ResidualProduct() => _layer % 2 == 0 ? DecoderWeights.Output(_layer / 2) : DecoderWeights.Down(_layer / 2);
 
     private void AddToStream(int token, float* scratch)
     {
@@ -291,8 +302,8 @@ internal sealed unsafe class DecoderOperators : IDisposable
 
     private float* Stream(int token) => _stream + ((nint)token * _config.HiddenSize);
 
-    private ProductRows In(OperatorCall call, string matrix, int width) => Quantized
-        ? new ProductRows(call.Input<int>(0), call.Input<float>(1), (float*)_weights.ColumnScales[matrix], width)
+    private ProductRows In(OperatorCall call, nint columnScales, int width) => Quantized
+        ? new ProductRows(call.Input<int>(0), call.Input<float>(1), (float*)columnScales, width)
         : new ProductRows(call.Input<float>(0), width);
 
     private ActivationRows Out(OperatorCall call, int rows, int width) => Quantized

@@ -95,12 +95,16 @@ internal sealed unsafe class DecoderWeights : IDisposable
     /// <summary>A file of the checkpoint, beside which the graph belongs.</summary>
     public string AnyFile => _embedding.File;
 
+    /// <summary>Name of a layer's packed projection to queries, keys and values.</summary>
     public static string QueryKeyValue(int layer) => $"layers.{layer}.qkv";
 
+    /// <summary>Name of a layer's attention output projection.</summary>
     public static string Output(int layer) => $"layers.{layer}.o";
 
+    /// <summary>Name of a layer's packed gate and up projection.</summary>
     public static string GateUp(int layer) => $"layers.{layer}.gate_up";
 
+    /// <summary>Name of a layer's down projection.</summary>
     public static string Down(int layer) => $"layers.{layer}.down";
 
     /// <summary>Writes a token's embedding, [d], straight from the checkpoint.</summary>

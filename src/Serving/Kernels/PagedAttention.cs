@@ -59,23 +59,32 @@ public sealed unsafe class PagedAttention(KvPages pages, int heads, int keyValue
         Buffer.MemoryCopy(value, pages.Values(page, layer, head) + (slot * headDimension), bytes, bytes);
     }
 
-    /// <summary>All query heads of one key/value head: output[token * stride + head * hd + i]. Heads may run at the same time.</summary>
-    public void Run(AttentionPlan plan, int layer, int head, float* output, int outputStride)
+    /// <summary>
+    /// The query heads of the key/value heads from..end: output[token * stride + head * hd + i]. Ranges of heads may run at the same time.
+    /// </summary>
+    public void Run(AttentionPlan plan, int layer, int from, int end, float* output, int outputStride)
     {
         var segments = CollectionsMarshal.AsSpan(plan.Segments);
         var members = CollectionsMarshal.AsSpan(plan.Members);
         foreach (ref readonly var segment in segments)
         {
-            Score(plan, segment, members, layer, head);
+            Score(plan, segment, members[segment.FirstMember..segment.EndMember], layer, from, end);
         }
 
-        Normalise(plan, head, output, outputStride);
+        for (var head = from; head < end; head++)
+        {
+            Normalise(plan, head, output, outputStride);
+        }
+
         foreach (ref readonly var segment in segments)
         {
-            Weigh(plan, segment, members, layer, head, output, outputStride);
+            Weigh(plan, segment, members[segment.FirstMember..segment.EndMember], layer, from, end, output, outputStride);
         }
 
-        Divide(head, output, outputStride);
+        for (var head = from; head < end; head++)
+        {
+            Divide(head, output, outputStride);
+        }
     }
 
     public void Dispose()
@@ -86,40 +95,59 @@ public sealed unsafe class PagedAttention(KvPages pages, int heads, int keyValue
 
     private int RowOf(int member, ReadOnlySpan<int> members, int head) => (head * _tokens * _group) + (members[member / _group] * _group) + (member % _group);
 
-    /// <summary>scores[row][16 * page ...] = query . keys for all pages of a segment.</summary>
-    private void Score(AttentionPlan plan, in AttentionSegment segment, ReadOnlySpan<int> allMembers, int layer, int head)
+    /// <summary>scores[row][16 * page ...] = query . keys for all pages of a segment, page by page as they lie in memory.</summary>
+    private void Score(AttentionPlan plan, in AttentionSegment segment, ReadOnlySpan<int> members, int layer, int from, int end)
     {
-        var members = allMembers[segment.FirstMember..segment.EndMember];
         var count = members.Length * _group;
-        var i = 0;
-        for (; i <= count - Tile; i += Tile)
+        for (var page = segment.FirstPage; page < segment.EndPage; page++)
         {
-            var (a, b, c, d) = (RowOf(i, members, head), RowOf(i + 1, members, head), RowOf(i + 2, members, head), RowOf(i + 3, members, head));
-            var seen = 0;
-            for (var other = 0; other < Tile; other++)
+            var keys = pages.Keys(segment.Row[page], layer, from);
+            for (var head = from; head < end; head++, keys += pages.BlockSize)
             {
-                seen = Math.Max(seen, PagesSeen(plan, members[(i + other) / _group]));
-            }
+                var i = 0;
+                for (; i <= count - Tile; i += Tile)
+                {
+                    // Of a prompt's tokens the last ones see most; what the others do not see is masked later.
+                    if (PagesSeen(plan, members, i, Tile) > page)
+                    {
+                        var (a, b, c, d) = (RowOf(i, members, head), RowOf(i + 1, members, head), RowOf(i + 2, members, head), RowOf(i + 3, members, head));
+                        Score4(keys, a, b, c, d, page * Lanes);
+                    }
+                }
 
-            var end = Math.Min(segment.EndPage, seen);
-            for (var page = segment.FirstPage; page < end; page++)
-            {
-                Score4(pages.Keys(segment.Row[page], layer, head), a, b, c, d, page * Lanes);
-            }
-        }
-
-        for (; i < count; i++)
-        {
-            var row = RowOf(i, members, head);
-            var end = Math.Min(segment.EndPage, PagesSeen(plan, members[i / _group]));
-            for (var page = segment.FirstPage; page < end; page++)
-            {
-                Score1(pages.Keys(segment.Row[page], layer, head), row, page * Lanes);
+                for (; i < count; i++)
+                {
+                    if (PagesSeen(plan, members, i, 1) > page)
+                    {
+                        Score1(keys, RowOf(i, members, head), page * Lanes);
+                    }
+                }
             }
         }
     }
 
-    private static int PagesSeen(AttentionPlan plan, int token) => (plan.Position(token) / Lanes) + 1;
+    private int PagesSeen(AttentionPlan plan, ReadOnlySpan<int> members, int first, int count)
+    {
+        var seen = 0;
+        for (var i = first; i < first + count; i += _group)
+        {
+            seen = Math.Max(seen, (plan.Position(members[i / _group]) / Lanes) + 1);
+        }
+
+        return Math.Max(seen, (plan.Position(members[(first + count - 1) / _group]) / Lanes) + 1);
+    }
+
+    /// <summary>Pages that all of four see to their ends.</summary>
+    private int PagesFilled(AttentionPlan plan, ReadOnlySpan<int> members, int first)
+    {
+        var filled = int.MaxValue;
+        for (var i = first; i < first + Tile; i++)
+        {
+            filled = Math.Min(filled, (plan.Position(members[i / _group]) + 1) / Lanes);
+        }
+
+        return filled;
+    }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void Score4(float* keys, int a, int b, int c, int d, int offset)
@@ -183,95 +211,74 @@ public sealed unsafe class PagedAttention(KvPages pages, int heads, int keyValue
         }
     }
 
-    /// <summary>Adds weight * value of a segment's positions to the outputs.</summary>
+    /// <summary>Adds weight * value of a segment's positions to the outputs, page by page as they lie in memory.</summary>
     private void Weigh(
-        AttentionPlan plan, in AttentionSegment segment, ReadOnlySpan<int> allMembers, int layer, int head, float* output, int outputStride)
+        AttentionPlan plan, in AttentionSegment segment, ReadOnlySpan<int> members, int layer, int from, int end, float* output, int outputStride)
     {
-        var members = allMembers[segment.FirstMember..segment.EndMember];
         var count = members.Length * _group;
-        var i = 0;
-        for (; i <= count - Tile; i += Tile)
+        for (var page = segment.FirstPage; page < segment.EndPage; page++)
         {
-            // Positions that all four see, then each by itself: of a run's consecutive tokens the later ones see more.
-            var whole = Math.Min(segment.EndPage, (plan.Position(members[i / _group]) + 1) / Lanes);
-            for (var other = 1; other < Tile; other++)
+            var values = pages.Values(segment.Row[page], layer, from);
+            for (var head = from; head < end; head++, values += pages.BlockSize)
             {
-                whole = Math.Min(whole, (plan.Position(members[(i + other) / _group]) + 1) / Lanes);
-            }
+                var i = 0;
+                for (; i <= count - Tile; i += Tile)
+                {
+                    if (headDimension % WideTile == 0 && PagesFilled(plan, members, i) > page)
+                    {
+                        Weigh4(values, members, i, head, page, output, outputStride);
+                        continue;
+                    }
 
-            whole = Math.Max(whole, segment.FirstPage);
-            for (var part = 0; part < headDimension; part += WideTile)
-            {
-                Weigh4(segment, members, i, segment.FirstPage, whole, layer, head, part, output, outputStride);
-            }
+                    for (var other = i; other < i + Tile; other++)
+                    {
+                        Weigh1(plan, values, members, other, head, page, output, outputStride);
+                    }
+                }
 
-            for (var other = 0; other < Tile; other++)
-            {
-                Weigh1(plan, segment, members, i + other, whole, layer, head, output, outputStride);
+                for (; i < count; i++)
+                {
+                    Weigh1(plan, values, members, i, head, page, output, outputStride);
+                }
             }
-        }
-
-        for (; i < count; i++)
-        {
-            Weigh1(plan, segment, members, i, segment.FirstPage, layer, head, output, outputStride);
         }
     }
 
-    private void Weigh4(
-        in AttentionSegment segment, ReadOnlySpan<int> members, int first, int from, int end, int layer, int head, int part, float* output, int outputStride)
+    private void Weigh4(float* values, ReadOnlySpan<int> members, int first, int head, int page, float* output, int outputStride)
     {
-        int ra = RowOf(first, members, head), rb = RowOf(first + 1, members, head), rc = RowOf(first + 2, members, head), rd = RowOf(first + 3, members, head);
-        float* a = OutputOf(first, members, head, output, outputStride) + part, b = OutputOf(first + 1, members, head, output, outputStride) + part;
-        float* c = OutputOf(first + 2, members, head, output, outputStride) + part, d = OutputOf(first + 3, members, head, output, outputStride) + part;
-        var width = Math.Min(WideTile, headDimension - part);
-        for (var page = from; page < end; page++)
+        float* pa = WeightsOf(first, members, head, page), pb = WeightsOf(first + 1, members, head, page);
+        float* pc = WeightsOf(first + 2, members, head, page), pd = WeightsOf(first + 3, members, head, page);
+        float* a = OutputOf(first, members, head, output, outputStride), b = OutputOf(first + 1, members, head, output, outputStride);
+        float* c = OutputOf(first + 2, members, head, output, outputStride), d = OutputOf(first + 3, members, head, output, outputStride);
+        for (var part = 0; part < headDimension; part += WideTile)
         {
-            var values = pages.Values(segment.Row[page], layer, head) + part;
-            float* pa = WeightsOf(ra, page), pb = WeightsOf(rb, page), pc = WeightsOf(rc, page), pd = WeightsOf(rd, page);
-            if (width == WideTile)
-            {
-                AddWeighted4(values, pa, pb, pc, pd, a, b, c, d);
-                continue;
-            }
-
-            for (var i = 0; i < width; i += Lanes)
-            {
-                AddWeighted(values + i, pa, Lanes, a + i, Lanes);
-                AddWeighted(values + i, pb, Lanes, b + i, Lanes);
-                AddWeighted(values + i, pc, Lanes, c + i, Lanes);
-                AddWeighted(values + i, pd, Lanes, d + i, Lanes);
-            }
+            AddWeighted4(values + part, pa, pb, pc, pd, a + part, b + part, c + part, d + part);
         }
     }
 
-    private float* WeightsOf(int row, int page) => _scores + ((nint)row * _stride) + (page * Lanes);
+    private void Weigh1(
+        AttentionPlan plan, float* values, ReadOnlySpan<int> members, int member, int head, int page, float* output, int outputStride)
+    {
+        var seen = Math.Min(Lanes, plan.Position(members[member / _group]) + 1 - (page * Lanes));
+        var weights = WeightsOf(member, members, head, page);
+        var target = OutputOf(member, members, head, output, outputStride);
+        var part = 0;
+        for (; part <= headDimension - WideTile; part += WideTile)
+        {
+            AddWeighted(values + part, weights, seen, target + part, WideTile);
+        }
+
+        for (; part < headDimension; part += Lanes)
+        {
+            AddWeighted(values + part, weights, seen, target + part, Lanes);
+        }
+    }
+
+    private float* WeightsOf(int member, ReadOnlySpan<int> members, int head, int page) =>
+        _scores + ((nint)RowOf(member, members, head) * _stride) + (page * Lanes);
 
     private float* OutputOf(int member, ReadOnlySpan<int> members, int head, float* output, int outputStride) =>
         output + ((nint)members[member / _group] * outputStride) + (((head * _group) + (member % _group)) * headDimension);
-
-    private void Weigh1(
-        AttentionPlan plan, in AttentionSegment segment, ReadOnlySpan<int> members, int member, int from, int layer, int head, float* output, int outputStride)
-    {
-        var length = plan.Position(members[member / _group]) + 1;
-        var weights = WeightsOf(RowOf(member, members, head), 0);
-        var target = OutputOf(member, members, head, output, outputStride);
-        var end = Math.Min(segment.EndPage, (length + Lanes - 1) / Lanes);
-        for (var page = from; page < end; page++)
-        {
-            var values = pages.Values(segment.Row[page], layer, head);
-            var seen = Math.Min(Lanes, length - (page * Lanes));
-            var part = 0;
-            for (; part <= headDimension - WideTile; part += WideTile)
-            {
-                AddWeighted(values + part, weights + (page * Lanes), seen, target + part, WideTile);
-            }
-
-            for (; part < headDimension; part += Lanes)
-            {
-                AddWeighted(values + part, weights + (page * Lanes), seen, target + part, Lanes);
-            }
-        }
-    }
 
     /// <summary>target += weights[j] * values[j] for j below <paramref name="seen"/>, in that order; 16 or 64 dimensions.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
