@@ -31,7 +31,8 @@ public sealed unsafe class PagedDecoder : IDecoder
         _weights = weights;
         ContextLength = options.ContextLength == 0 ? config.MaxPositions : Math.Min(options.ContextLength, config.MaxPositions);
         LargestStep = options.Slots + options.PrefillChunk;
-        _pages = new KvPages(config.Layers, config.KeyValueHeads, config.HeadDimension);
+        _pages = new KvPages(
+            config.Layers, config.KeyValueHeads, config.HeadDimension, options.Precision == Precision.Float32 ? KvFormat.Float32 : KvFormat.BFloat16);
         _logits = new TensorBuffer<float>((long)LargestStep * config.VocabularySize);
         _operators = new DecoderOperators(config, weights, _pages, ContextLength, LargestStep, onnx.ThreadCount, _logits.Pointer);
         _domain = new OperatorDomain(_operators.Operators());

@@ -7,8 +7,8 @@ public enum Precision
     Float32,
 
     /// <summary>
-    /// 8-bit whole numbers with a scale per row of activations and per output of weights, derived from the checkpoint when it is loaded; all else in
-    /// fp32. Sums of whole numbers are exact, so a row does not depend on its neighbours.
+    /// 8-bit whole numbers with a scale per row of activations and per output of weights, derived from the checkpoint when it is loaded; keys and
+    /// values are kept in bfloat16; all else in fp32. Sums of whole numbers are exact, so a row does not depend on its neighbours.
     /// </summary>
     Int8,
 }

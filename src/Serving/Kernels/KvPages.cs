@@ -3,10 +3,10 @@ namespace Serving.Kernels;
 /// <summary>
 /// Memory for keys and values in pages of <see cref="PageTokens"/> consecutive tokens of all layers and heads. A page may be shared by many rows (the
 /// candidates of one prompt, a cached prefix) and goes back to the pool with its last holder. Memory grows with what is held, page by page. Not
-/// thread-safe. Of a page and layer: keys of all heads, each transposed [hd, 16], so that one load gives a dimension of 16 tokens; then values of all
-/// heads, each [16, hd]. Pages that are taken one after the other lie so in memory, layer by layer: attention reads them in one stream.
+/// thread-safe. Keys are transposed, [hd, 16] per page, layer and head, so that one load gives a dimension of 16 tokens; values are [16, hd]. The keys
+/// (and the values) of a layer in neighbouring pages lie one after the other, so that attention reads a row in few long streams.
 /// </summary>
-public sealed unsafe class KvPages(int layers, int heads, int headDimension) : IDisposable
+public sealed unsafe class KvPages(int layers, int heads, int headDimension, KvFormat format) : IDisposable
 {
     /// <summary>Tokens of a page: one 512-bit vector of fp32.</summary>
     public const int PageTokens = 16;
@@ -15,13 +15,15 @@ public sealed unsafe class KvPages(int layers, int heads, int headDimension) : I
 
     private readonly List<HugeMemory> _slabs = [];
     private readonly List<int> _holders = [];
-    private readonly Stack<int> _free = new();
+    private readonly PriorityQueue<int, int> _free = new();         // lowest first: neighbours for whoever takes several
 
-    /// <summary>Values of one head's keys (or values) in a page.</summary>
+    public KvFormat Format => format;
+
+    /// <summary>Numbers of one head's keys (or values) in a page.</summary>
     public int BlockSize { get; } = PageTokens * headDimension;
 
     /// <summary>Bytes of a page.</summary>
-    public long PageBytes => 2L * layers * heads * BlockSize * sizeof(float);
+    public long PageBytes => 2L * layers * heads * BlockBytes;
 
     /// <summary>Pages with at least one holder.</summary>
     public int InUse => _holders.Count - _free.Count;
@@ -29,7 +31,7 @@ public sealed unsafe class KvPages(int layers, int heads, int headDimension) : I
     /// <summary>A page with one holder; what it contains is left over from before.</summary>
     public int Take()
     {
-        if (!_free.TryPop(out var page))
+        if (!_free.TryDequeue(out var page, out _))
         {
             page = AddSlab();
         }
@@ -46,7 +48,7 @@ public sealed unsafe class KvPages(int layers, int heads, int headDimension) : I
     {
         if (--_holders[page] == 0)
         {
-            _free.Push(page);
+            _free.Enqueue(page, page);
         }
     }
 
@@ -54,22 +56,28 @@ public sealed unsafe class KvPages(int layers, int heads, int headDimension) : I
     {
         for (var layer = 0; layer < layers; layer++)
         {
-            Buffer.MemoryCopy(Keys(source, layer, 0), Keys(target, layer, 0), PageBytes / layers, PageBytes / layers);
+            var bytes = heads * BlockBytes;
+            Buffer.MemoryCopy(Keys(source, layer, 0), Keys(target, layer, 0), bytes, bytes);
+            Buffer.MemoryCopy(Values(source, layer, 0), Values(target, layer, 0), bytes, bytes);
         }
     }
 
     /// <summary>Keys of one layer and head, [hd, 16]; the next head's follow.</summary>
-    public float* Keys(int page, int layer, int head) =>
-        (float*)_slabs[page / PagesPerSlab].Address + (((((long)layer * PagesPerSlab) + (page % PagesPerSlab)) * 2 * heads) + head) * BlockSize;
+    public void* Keys(int page, int layer, int head) => Block(page, 2 * layer, head);
 
     /// <summary>Values of one layer and head, [16, hd]; the next head's follow.</summary>
-    public float* Values(int page, int layer, int head) => Keys(page, layer, heads + head);
+    public void* Values(int page, int layer, int head) => Block(page, (2 * layer) + 1, head);
 
     public void Dispose()
     {
         _slabs.ForEach(slab => slab.Dispose());
         _slabs.Clear();
     }
+
+    private long BlockBytes => (long)BlockSize * (format == KvFormat.Float32 ? sizeof(float) : sizeof(ushort));
+
+    private void* Block(int page, int part, int head) =>
+        (byte*)_slabs[page / PagesPerSlab].Address + (((((long)part * PagesPerSlab) + (page % PagesPerSlab)) * heads) + head) * BlockBytes;
 
     /// <summary>More memory for pages; one of them is returned, the others are free.</summary>
     private int AddSlab()
@@ -84,9 +92,18 @@ public sealed unsafe class KvPages(int layers, int heads, int headDimension) : I
 
         for (var page = _holders.Count - 1; page > first; page--)
         {
-            _free.Push(page);
+            _free.Enqueue(page, page);
         }
 
         return first;
     }
+}
+
+/// <summary>How keys and values are kept.</summary>
+public enum KvFormat
+{
+    Float32,
+
+    /// <summary>The upper half of fp32, rounded to nearest: half the memory to read in each step.</summary>
+    BFloat16,
 }

@@ -47,16 +47,14 @@ public sealed unsafe class PagedAttention(KvPages pages, int heads, int keyValue
     /// <summary>Stores a token's key and value of one head, both [hd], the key turned already.</summary>
     public void Store(KvRow row, int position, int layer, int head, float* key, float* value)
     {
-        var page = row[position / Lanes];
-        var slot = position % Lanes;
-        var keys = pages.Keys(page, layer, head) + slot;
-        for (var i = 0; i < headDimension; i++)
+        if (pages.Format == KvFormat.Float32)
         {
-            keys[i * Lanes] = key[i];
+            Store<float>(row, position, layer, head, key, value);
         }
-
-        var bytes = headDimension * sizeof(float);
-        Buffer.MemoryCopy(value, pages.Values(page, layer, head) + (slot * headDimension), bytes, bytes);
+        else
+        {
+            Store<ushort>(row, position, layer, head, key, value);
+        }
     }
 
     /// <summary>
@@ -64,26 +62,13 @@ public sealed unsafe class PagedAttention(KvPages pages, int heads, int keyValue
     /// </summary>
     public void Run(AttentionPlan plan, int layer, int from, int end, float* output, int outputStride)
     {
-        var segments = CollectionsMarshal.AsSpan(plan.Segments);
-        var members = CollectionsMarshal.AsSpan(plan.Members);
-        foreach (ref readonly var segment in segments)
+        if (pages.Format == KvFormat.Float32)
         {
-            Score(plan, segment, members[segment.FirstMember..segment.EndMember], layer, from, end);
+            Run<float>(plan, layer, from, end, output, outputStride);
         }
-
-        for (var head = from; head < end; head++)
+        else
         {
-            Normalise(plan, head, output, outputStride);
-        }
-
-        foreach (ref readonly var segment in segments)
-        {
-            Weigh(plan, segment, members[segment.FirstMember..segment.EndMember], layer, from, end, output, outputStride);
-        }
-
-        for (var head = from; head < end; head++)
-        {
-            Divide(head, output, outputStride);
+            Run<ushort>(plan, layer, from, end, output, outputStride);
         }
     }
 
@@ -93,15 +78,56 @@ public sealed unsafe class PagedAttention(KvPages pages, int heads, int keyValue
         _queries = null;
     }
 
+    private void Store<T>(KvRow row, int position, int layer, int head, float* key, float* value)
+        where T : unmanaged
+    {
+        var page = row[position / Lanes];
+        var slot = position % Lanes;
+        var keys = (T*)pages.Keys(page, layer, head) + slot;
+        var values = (T*)pages.Values(page, layer, head) + (slot * headDimension);
+        for (var i = 0; i < headDimension; i++)
+        {
+            KvNumbers.Store(key[i], keys + (i * Lanes));
+            KvNumbers.Store(value[i], values + i);
+        }
+    }
+
+    private void Run<T>(AttentionPlan plan, int layer, int from, int end, float* output, int outputStride)
+        where T : unmanaged
+    {
+        var segments = CollectionsMarshal.AsSpan(plan.Segments);
+        var members = CollectionsMarshal.AsSpan(plan.Members);
+        foreach (ref readonly var segment in segments)
+        {
+            Score<T>(plan, segment, members[segment.FirstMember..segment.EndMember], layer, from, end);
+        }
+
+        for (var head = from; head < end; head++)
+        {
+            Normalise(plan, head, output, outputStride);
+        }
+
+        foreach (ref readonly var segment in segments)
+        {
+            Weigh<T>(plan, segment, members[segment.FirstMember..segment.EndMember], layer, from, end, output, outputStride);
+        }
+
+        for (var head = from; head < end; head++)
+        {
+            Divide(head, output, outputStride);
+        }
+    }
+
     private int RowOf(int member, ReadOnlySpan<int> members, int head) => (head * _tokens * _group) + (members[member / _group] * _group) + (member % _group);
 
     /// <summary>scores[row][16 * page ...] = query . keys for all pages of a segment, page by page as they lie in memory.</summary>
-    private void Score(AttentionPlan plan, in AttentionSegment segment, ReadOnlySpan<int> members, int layer, int from, int end)
+    private void Score<T>(AttentionPlan plan, in AttentionSegment segment, ReadOnlySpan<int> members, int layer, int from, int end)
+        where T : unmanaged
     {
         var count = members.Length * _group;
         for (var page = segment.FirstPage; page < segment.EndPage; page++)
         {
-            var keys = pages.Keys(segment.Row[page], layer, from);
+            var keys = (T*)pages.Keys(segment.Row[page], layer, from);
             for (var head = from; head < end; head++, keys += pages.BlockSize)
             {
                 var i = 0;
@@ -150,15 +176,16 @@ public sealed unsafe class PagedAttention(KvPages pages, int heads, int keyValue
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private void Score4(float* keys, int a, int b, int c, int d, int offset)
+    private void Score4<T>(T* keys, int a, int b, int c, int d, int offset)
+        where T : unmanaged
     {
         float* qa = _queries + ((nint)a * headDimension), qb = _queries + ((nint)b * headDimension);
         float* qc = _queries + ((nint)c * headDimension), qd = _queries + ((nint)d * headDimension);
         Vector512<float> a0 = default, a1 = default, b0 = default, b1 = default, c0 = default, c1 = default, d0 = default, d1 = default;
         for (var i = 0; i < headDimension; i += 2)
         {
-            var even = Vector512.LoadAligned(keys + (i * Lanes));
-            var odd = Vector512.LoadAligned(keys + (i * Lanes) + Lanes);
+            var even = KvNumbers.Load(keys + (i * Lanes));
+            var odd = KvNumbers.Load(keys + (i * Lanes) + Lanes);
             a0 = Vector512.FusedMultiplyAdd(Vector512.Create(qa[i]), even, a0);
             b0 = Vector512.FusedMultiplyAdd(Vector512.Create(qb[i]), even, b0);
             c0 = Vector512.FusedMultiplyAdd(Vector512.Create(qc[i]), even, c0);
@@ -176,14 +203,15 @@ public sealed unsafe class PagedAttention(KvPages pages, int heads, int keyValue
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private void Score1(float* keys, int row, int offset)
+    private void Score1<T>(T* keys, int row, int offset)
+        where T : unmanaged
     {
         var query = _queries + ((nint)row * headDimension);
         Vector512<float> even = default, odd = default;
         for (var i = 0; i < headDimension; i += 2)
         {
-            even = Vector512.FusedMultiplyAdd(Vector512.Create(query[i]), Vector512.LoadAligned(keys + (i * Lanes)), even);
-            odd = Vector512.FusedMultiplyAdd(Vector512.Create(query[i + 1]), Vector512.LoadAligned(keys + (i * Lanes) + Lanes), odd);
+            even = Vector512.FusedMultiplyAdd(Vector512.Create(query[i]), KvNumbers.Load(keys + (i * Lanes)), even);
+            odd = Vector512.FusedMultiplyAdd(Vector512.Create(query[i + 1]), KvNumbers.Load(keys + (i * Lanes) + Lanes), odd);
         }
 
         (even + odd).Store(_scores + ((nint)row * _stride) + offset);
@@ -212,13 +240,14 @@ public sealed unsafe class PagedAttention(KvPages pages, int heads, int keyValue
     }
 
     /// <summary>Adds weight * value of a segment's positions to the outputs, page by page as they lie in memory.</summary>
-    private void Weigh(
+    private void Weigh<T>(
         AttentionPlan plan, in AttentionSegment segment, ReadOnlySpan<int> members, int layer, int from, int end, float* output, int outputStride)
+        where T : unmanaged
     {
         var count = members.Length * _group;
         for (var page = segment.FirstPage; page < segment.EndPage; page++)
         {
-            var values = pages.Values(segment.Row[page], layer, from);
+            var values = (T*)pages.Values(segment.Row[page], layer, from);
             for (var head = from; head < end; head++, values += pages.BlockSize)
             {
                 var i = 0;
@@ -244,7 +273,8 @@ public sealed unsafe class PagedAttention(KvPages pages, int heads, int keyValue
         }
     }
 
-    private void Weigh4(float* values, ReadOnlySpan<int> members, int first, int head, int page, float* output, int outputStride)
+    private void Weigh4<T>(T* values, ReadOnlySpan<int> members, int first, int head, int page, float* output, int outputStride)
+        where T : unmanaged
     {
         float* pa = WeightsOf(first, members, head, page), pb = WeightsOf(first + 1, members, head, page);
         float* pc = WeightsOf(first + 2, members, head, page), pd = WeightsOf(first + 3, members, head, page);
@@ -256,8 +286,9 @@ public sealed unsafe class PagedAttention(KvPages pages, int heads, int keyValue
         }
     }
 
-    private void Weigh1(
-        AttentionPlan plan, float* values, ReadOnlySpan<int> members, int member, int head, int page, float* output, int outputStride)
+    private void Weigh1<T>(
+        AttentionPlan plan, T* values, ReadOnlySpan<int> members, int member, int head, int page, float* output, int outputStride)
+        where T : unmanaged
     {
         var seen = Math.Min(Lanes, plan.Position(members[member / _group]) + 1 - (page * Lanes));
         var weights = WeightsOf(member, members, head, page);
@@ -282,14 +313,15 @@ public sealed unsafe class PagedAttention(KvPages pages, int heads, int keyValue
 
     /// <summary>target += weights[j] * values[j] for j below <paramref name="seen"/>, in that order; 16 or 64 dimensions.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private void AddWeighted(float* values, float* weights, int seen, float* target, int width)
+    private void AddWeighted<T>(T* values, float* weights, int seen, float* target, int width)
+        where T : unmanaged
     {
         if (width == Lanes)
         {
             var sum = Vector512.Load(target);
             for (var j = 0; j < seen; j++)
             {
-                sum = Vector512.FusedMultiplyAdd(Vector512.Create(weights[j]), Vector512.Load(values + (j * headDimension)), sum);
+                sum = Vector512.FusedMultiplyAdd(Vector512.Create(weights[j]), KvNumbers.Load(values + (j * headDimension)), sum);
             }
 
             sum.Store(target);
@@ -301,10 +333,10 @@ public sealed unsafe class PagedAttention(KvPages pages, int heads, int keyValue
         {
             var weight = Vector512.Create(weights[j]);
             var value = values + (j * headDimension);
-            s0 = Vector512.FusedMultiplyAdd(weight, Vector512.Load(value), s0);
-            s1 = Vector512.FusedMultiplyAdd(weight, Vector512.Load(value + 16), s1);
-            s2 = Vector512.FusedMultiplyAdd(weight, Vector512.Load(value + 32), s2);
-            s3 = Vector512.FusedMultiplyAdd(weight, Vector512.Load(value + 48), s3);
+            s0 = Vector512.FusedMultiplyAdd(weight, KvNumbers.Load(value), s0);
+            s1 = Vector512.FusedMultiplyAdd(weight, KvNumbers.Load(value + 16), s1);
+            s2 = Vector512.FusedMultiplyAdd(weight, KvNumbers.Load(value + 32), s2);
+            s3 = Vector512.FusedMultiplyAdd(weight, KvNumbers.Load(value + 48), s3);
         }
 
         s0.Store(target);
@@ -315,7 +347,8 @@ public sealed unsafe class PagedAttention(KvPages pages, int heads, int keyValue
 
     /// <summary>The same for four tokens that see the whole page, 64 dimensions.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private void AddWeighted4(float* values, float* pa, float* pb, float* pc, float* pd, float* a, float* b, float* c, float* d)
+    private void AddWeighted4<T>(T* values, float* pa, float* pb, float* pc, float* pd, float* a, float* b, float* c, float* d)
+        where T : unmanaged
     {
         var (a0, a1, a2, a3) = (Vector512.Load(a), Vector512.Load(a + 16), Vector512.Load(a + 32), Vector512.Load(a + 48));
         var (b0, b1, b2, b3) = (Vector512.Load(b), Vector512.Load(b + 16), Vector512.Load(b + 32), Vector512.Load(b + 48));
@@ -324,7 +357,7 @@ public sealed unsafe class PagedAttention(KvPages pages, int heads, int keyValue
         for (var j = 0; j < Lanes; j++)
         {
             var value = values + (j * headDimension);
-            var (v0, v1, v2, v3) = (Vector512.Load(value), Vector512.Load(value + 16), Vector512.Load(value + 32), Vector512.Load(value + 48));
+            var (v0, v1, v2, v3) = (KvNumbers.Load(value), KvNumbers.Load(value + 16), KvNumbers.Load(value + 32), KvNumbers.Load(value + 48));
             var weight = Vector512.Create(pa[j]);
             a0 = Vector512.FusedMultiplyAdd(weight, v0, a0);
             a1 = Vector512.FusedMultiplyAdd(weight, v1, a1);

@@ -64,12 +64,6 @@ public sealed class OnnxModel : IDisposable
             ExecutionMode = ExecutionMode.ORT_SEQUENTIAL,
             LogSeverityLevel = OrtLoggingLevel.ORT_LOGGING_LEVEL_ERROR,
         };
-        if (Environment.GetEnvironmentVariable("PROF") is { } prefix)
-        {
-            settings.EnableProfiling = true;
-            settings.ProfileOutputPathPrefix = prefix;
-        }
-
         settings.AddSessionConfigEntry("session.intra_op.allow_spinning", options.Spinning ? "1" : "0");
         return settings;
     }
