@@ -209,6 +209,19 @@ public sealed class SafetensorsFileTests : IDisposable
     }
 
     [Fact]
+    public void A_link_is_read_as_the_file_that_it_leads_to()
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "Making a symbolic link needs a privilege there.");
+        SafetensorsWriter.Write(_folder.File("blob"), [new("w", [2], new float[] { 1, 2 })]);
+        File.CreateSymbolicLink(Target, "blob");
+
+        using var file = SafetensorsFile.Open(Target);
+
+        Assert.Equal([1f, 2f], file.ReadFloats("w"));
+        Assert.Equal("model.safetensors", file.Find("w").File);
+    }
+
+    [Fact]
     public void A_missing_file_and_a_folder_are_refused()
     {
         Assert.Contains("no such file", Assert.Throws<SafetensorsException>(() => SafetensorsFile.Open(Target)).Message, StringComparison.Ordinal);
