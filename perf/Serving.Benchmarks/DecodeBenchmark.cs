@@ -8,40 +8,30 @@ using Serving.Testing;
 namespace Serving.Benchmarks;
 
 /// <summary>
-/// Tokens per second and per CPU-second through the whole engine, by rows and threads. The figures are medians over rounds in which all row counts
-/// take turns, so that a busy moment does not fall on one of them; on a shared machine compare those per CPU-second.
+/// Tokens per second and per CPU-second through the whole engine (sampling, log-probs, text and bookkeeping included), for the candidates of one prompt
+/// and for unrelated prompts. A figure is the median over rounds in which all cases take turns, so that a busy moment does not fall on one of them; each
+/// is taken while all rows decode. On a shared machine compare those per CPU-second.
 /// </summary>
 internal static class DecodeBenchmark
 {
-    private const int MemorySlots = 32;
-
-    /// <summary>12.5 M parameters: what docs call m10.</summary>
-    private static readonly DecoderConfig _m10 = new()
+    private static readonly Dictionary<string, DecoderConfig> _shapes = new()
     {
-        VocabularySize = 8192,
-        HiddenSize = 320,
-        Layers = 8,
-        Heads = 5,
-        KeyValueHeads = 5,
-        HeadDimension = 64,
-        IntermediateSize = 864,
-        MaxPositions = 512,
-        BosTokenId = 1,
-        EosTokenIds = [2],
+        ["m10"] = Shape(8192, 320, 8, 5, 864),           // 12.5 M parameters
+        ["m110"] = Shape(32_000, 768, 12, 12, 2048),     // 110 M
     };
 
     public static int Run(string[] args)
     {
-        var model = new Option<string?>("--model")
-        {
-            Description = "Policy folder (config.json, model.safetensors, model.onnx); none = random weights of the m10 shape.",
-        };
+        var model = new Option<string?>("--model") { Description = "Policy folder; none = random weights of --shape." };
+        var shape = new Option<string>("--shape") { DefaultValueFactory = _ => "m10" }.AcceptOnlyFromAmong([.. _shapes.Keys]);
+        var precision = new Option<Precision[]>("--precision") { DefaultValueFactory = _ => [Precision.Float32, Precision.Int8], AllowMultipleArgumentsPerToken = true };
         var rows = new Option<int[]>("--rows") { DefaultValueFactory = _ => [1, 4, 16, 32], AllowMultipleArgumentsPerToken = true };
         var threads = new Option<int[]>("--threads") { DefaultValueFactory = _ => [1, 2], AllowMultipleArgumentsPerToken = true };
         var prompt = new Option<int>("--prompt") { Description = "Prompt tokens.", DefaultValueFactory = _ => 128 };
         var tokens = new Option<int>("--tokens") { Description = "New tokens per row.", DefaultValueFactory = _ => 64 };
+        var topP = new Option<float>("--top-p") { DefaultValueFactory = _ => 1f };
         var rounds = new Option<int>("--rounds") { DefaultValueFactory = _ => 5 };
-        var command = new RootCommand("Decoding speed of the engine.") { model, rows, threads, prompt, tokens, rounds };
+        var command = new RootCommand("Decoding speed of the engine.") { model, shape, precision, rows, threads, prompt, tokens, topP, rounds };
         command.SetAction(parsed =>
         {
             using var random = new TemporaryFolder();
@@ -49,71 +39,64 @@ internal static class DecodeBenchmark
             if (folder is null)
             {
                 folder = random.Path;
-                TinyPolicy.Write(folder, _m10);
+                TinyPolicy.Write(folder, _shapes[parsed.GetValue(shape)!]);
             }
 
-            foreach (var count in parsed.GetValue(threads)!)
+            var name = parsed.GetValue(model) ?? parsed.GetValue(shape)!;
+            Console.WriteLine($"{name}, prompt {parsed.GetValue(prompt)}, {parsed.GetValue(tokens)} new tokens per row, top-p {parsed.GetValue(topP)}, median of {parsed.GetValue(rounds)} rounds");
+            Console.WriteLine("| precision | threads | rows | of | tokens/s | tokens/CPU-s | step: wall ms | CPU ms | outside the model % | bytes allocated | prefill CPU ms | KV MB |");
+            Console.WriteLine("| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |");
+            foreach (var one in parsed.GetValue(precision)!)
             {
-                Measure(folder, count, parsed.GetValue(rows)!, parsed.GetValue(prompt), parsed.GetValue(tokens), parsed.GetValue(rounds));
+                foreach (var count in parsed.GetValue(threads)!)
+                {
+                    var load = new DecodeLoad(folder, one, count, parsed.GetValue(prompt), parsed.GetValue(tokens), parsed.GetValue(topP));
+                    Measure(load, parsed.GetValue(rows)!, parsed.GetValue(rounds));
+                }
             }
         });
         return command.Parse(args).Invoke();
     }
 
-    private static void Measure(string folder, int threads, int[] rows, int promptTokens, int newTokens, int rounds)
+    private static void Measure(DecodeLoad load, int[] rows, int rounds)
     {
-        var options = new InferenceOptions { Slots = Math.Max(MemorySlots, rows.Max()) };
-        using var decoder = OnnxDecoder.Load(folder, new OnnxOptions { Threads = threads }, options);
-        using var engine = new PolicyEngine(decoder, options, [], _ => default);
-        var prompt = Enumerable.Range(0, promptTokens).Select(i => (i * 37) % decoder.VocabularySize).ToArray();
-        var whole = rows.ToDictionary(count => count, _ => new List<Usage>());
-        var prefill = rows.ToDictionary(count => count, _ => new List<Usage>());
-        for (var round = -1; round < rounds; round++)
+        (int Rows, bool Related)[] cases = [.. rows.Select(count => (count, true)), .. rows.Where(count => count > 1).Select(count => (count, false))];
+        var figures = cases.ToDictionary(one => one, _ => new List<StepCost>());
+        using (var engine = load.Start())
         {
-            foreach (var count in rows)
+            for (var round = -1; round < rounds; round++)
             {
-                var first = Run(engine, prompt, count, 1);
-                var all = Run(engine, prompt, count, newTokens);
-                if (round >= 0)            // the first round binds and warms
+                foreach (var one in cases)
                 {
-                    prefill[count].Add(first);
-                    whole[count].Add(all);
+                    var cost = one.Related ? engine.Candidates(one.Rows) : engine.Unrelated(one.Rows);
+                    if (round >= 0)          // the first round warms
+                    {
+                        figures[one].Add(cost);
+                    }
                 }
             }
         }
 
-        Console.WriteLine($"{threads} thread(s), prompt {promptTokens}, {newTokens} new tokens per row, median of {rounds} rounds");
-        Console.WriteLine(
-            "rows | request: wall ms | tokens/s | tokens/CPU-s | decode step: wall ms | CPU ms | tokens/CPU-s | bytes allocated | prefill CPU ms");
-        foreach (var count in rows)
+        foreach (var one in cases)
         {
-            var (all, first) = (Usage.Median(whole[count]), Usage.Median(prefill[count]));
-            double steps = newTokens - 1, generated = count * newTokens;
-            var stepCpu = (all.Cpu - first.Cpu) / steps;
+            var cost = StepCost.Median(figures[one]);
             Console.WriteLine(
-                $"{count,4} | {all.Wall,16:f1} | {generated / all.Wall * 1000,8:f0} | {generated / all.Cpu * 1000,12:f0} | "
-                + $"{(all.Wall - first.Wall) / steps,20:f2} | {stepCpu,6:f2} | {count / stepCpu * 1000,12:f0} | {(all.Bytes - first.Bytes) / steps,15:f0} | {first.Cpu,14:f1}");
+                $"| {load.Precision} | {load.Threads} | {one.Rows} | {(one.Related ? "one prompt" : "unrelated")} | {one.Rows / cost.Wall * 1000:f0} | {one.Rows / cost.Cpu * 1000:f0} | "
+                + $"{cost.Wall:f2} | {cost.Cpu:f2} | {cost.Outside:f1} | {cost.Bytes:f0} | {(one.Related ? cost.Prefill.ToString("f1") : "-")} | {cost.KeyValueMegabytes:f1} |");
         }
     }
 
-    private static Usage Run(PolicyEngine engine, int[] prompt, int rows, int tokens)
+    private static DecoderConfig Shape(int vocabulary, int width, int layers, int heads, int inner) => new()
     {
-        var request = new SampleRequest(prompt, new SamplingParameters { MaxTokens = tokens, IgnoreEos = true, TopP = 0.95f }, rows);
-        var bytes = GC.GetTotalAllocatedBytes(precise: true);
-        var cpu = Environment.CpuUsage.TotalTime;
-        var start = Stopwatch.GetTimestamp();
-        engine.SampleAsync(request, null, CancellationToken.None).GetAwaiter().GetResult();
-        return new Usage(
-            Stopwatch.GetElapsedTime(start).TotalMilliseconds,
-            (Environment.CpuUsage.TotalTime - cpu).TotalMilliseconds,
-            GC.GetTotalAllocatedBytes(precise: true) - bytes);
-    }
-
-    private readonly record struct Usage(double Wall, double Cpu, double Bytes)
-    {
-        public static Usage Median(List<Usage> rounds) => new(
-            Middle(rounds.Select(round => round.Wall)), Middle(rounds.Select(round => round.Cpu)), Middle(rounds.Select(round => round.Bytes)));
-
-        private static double Middle(IEnumerable<double> values) => values.Order().ElementAt(values.Count() / 2);
-    }
+        VocabularySize = vocabulary,
+        HiddenSize = width,
+        Layers = layers,
+        Heads = heads,
+        KeyValueHeads = heads,
+        HeadDimension = 64,
+        IntermediateSize = inner,
+        MaxPositions = 1024,
+        BosTokenId = 1,
+        EosTokenIds = [2],
+    };
 }

@@ -9,9 +9,7 @@ internal static class ExportedGraph
 {
     /// <summary>Whether the folder has such a graph and no safetensors that our own could be written over.</summary>
     public static bool Matches(string folder) =>
-        File.Exists(Path.Combine(folder, ModelFiles.Graph))
-        && !File.Exists(Path.Combine(folder, ModelFiles.Weights))
-        && !File.Exists(Path.Combine(folder, ModelFiles.WeightsIndex));
+        File.Exists(Path.Combine(folder, ModelFiles.Graph)) && !Checkpoint.Exists(folder);
 
     /// <summary>The graph, and its external data under the names that exporters give them.</summary>
     public static IReadOnlyList<string> Files(string folder) =>

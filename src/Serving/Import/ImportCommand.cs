@@ -20,12 +20,16 @@ public static class ImportCommand
 
     public static Command Create()
     {
-        var folder = new Argument<string>("folder") { Description = "Checkpoint folder: config.json, tokenizer.json, *.safetensors (or an exported model.onnx)." };
+        var folder = new Argument<string>("folder")
+        {
+            Description = "Checkpoint folder: config.json, tokenizer.json, *.safetensors (or an exported model.onnx).",
+        };
         var name = new Option<string>("--name") { Description = "Name of the model in the registry.", Required = true };
         var models = new Option<string?>("--models") { Description = "Registry root [default: Models:Root of the configuration]." };
         var link = new Option<bool>("--link") { Description = "Hard links instead of copies; the source must not be edited afterwards." };
         var command = new Command("import", "Makes a version of the registry from a Hugging Face checkpoint folder.") { folder, name, models, link };
-        command.SetAction(parsed => Run(parsed.GetRequiredValue(folder), parsed.GetRequiredValue(name), parsed.GetValue(models), parsed.GetValue(link)));
+        command.SetAction(parsed => Run(
+            parsed.GetRequiredValue(folder), parsed.GetRequiredValue(name), parsed.GetValue(models), parsed.GetValue(link)));
         return command;
     }
 
@@ -48,8 +52,8 @@ public static class ImportCommand
     {
         var count = report.Parameters.ToString("N0", CultureInfo.InvariantCulture);
         var dtypes = report.DTypes.Count == 0 ? "a graph exported by others" : string.Join(" and ", report.DTypes);
-        Console.Out.WriteLine($"{report.Version.Id}: {report.Family} {report.Version.Manifest.Kind.ToString().ToLowerInvariant()}, {count} parameters in {dtypes}, "
-            + $"in {report.Version.Path}");
+        var kind = report.Version.Manifest.Kind.ToString().ToLowerInvariant();
+        Console.Out.WriteLine($"{report.Version.Id}: {report.Family} {kind}, {count} parameters in {dtypes}, in {report.Version.Path}");
         foreach (var file in report.Version.Manifest.Files.Keys.Append(ModelFiles.Manifest).Order(StringComparer.Ordinal))
         {
             Console.Out.WriteLine($"{new FileInfo(report.Version.File(file)).Length.ToString("N0", CultureInfo.InvariantCulture),20}  {file}");

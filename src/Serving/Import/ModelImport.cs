@@ -19,7 +19,9 @@ internal sealed class ModelImport(ModelStore store)
     /// <param name="folder">With config.json, tokenizer.json and *.safetensors (one, or shards with their index).</param>
     /// <param name="name">Of the model in the registry.</param>
     /// <param name="link">Hard links instead of copies: no time and no disk, but a later edit of the source damages the version.</param>
-    /// <exception cref="ModelException">A file is missing, damaged or unsupported, or contradicts another; the message names it and the field or tensor.</exception>
+    /// <exception cref="ModelException">
+    /// A file is missing, damaged or unsupported, or contradicts another; the message names it and the field or tensor.
+    /// </exception>
     /// <exception cref="TokenizerException">tokenizer.json or the chat template cannot be used.</exception>
     /// <exception cref="IOException">A file cannot be copied or linked.</exception>
     public ImportReport Run(string folder, string name, bool link)
@@ -63,7 +65,7 @@ internal sealed class ModelImport(ModelStore store)
                 DecoderGraph.Write(staging);
             }
         }, training: training);
-        return new ImportReport(version, family, tensors.Sum(tensor => tensor.Shape.Aggregate(1L, (product, dimension) => product * dimension)), dtypes);
+        return new ImportReport(version, family, tensors.Sum(tensor => tensor.Count), dtypes);
     }
 
     private static (string Family, int Vocabulary, IEnumerable<RequiredTensor> Tensors) Policy(string folder)
@@ -92,7 +94,8 @@ internal sealed class ModelImport(ModelStore store)
         if (!File.Exists(path))
         {
             throw new ModelException(
-                $"{path}: no such file. A version needs the tokenizer in this form; transformers' AutoTokenizer writes it from the other forms (save_pretrained).");
+                $"{path}: no such file. A version needs the tokenizer in this form; transformers' AutoTokenizer writes it from the other forms "
+                + "(save_pretrained).");
         }
 
         var tokenizer = TextTokenizer.Load(folder);

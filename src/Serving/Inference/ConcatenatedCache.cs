@@ -5,9 +5,9 @@ using Serving.Onnx;
 namespace Serving.Inference;
 
 /// <summary>
-/// Keys and values for graphs that take a past of exactly the tokens so far and give a present that is one step longer. Each slot's parts lie compactly,
-/// [kv, length, hd], with room for the whole context; a run writes its present into a spare set, which then changes places with the slot's own.
-/// Not thread-safe.
+/// Keys and values for graphs that take a past of exactly the tokens so far and give a present that is one step longer. Each slot's parts lie
+/// compactly, [kv, length, hd], with room for the whole context; a run writes its present into a spare set, which then changes places with the slot's
+/// own. Not thread-safe.
 /// </summary>
 internal sealed unsafe class ConcatenatedCache : IDisposable
 {
@@ -35,35 +35,16 @@ internal sealed unsafe class ConcatenatedCache : IDisposable
         _sets = [.. Enumerable.Range(0, slots + 1).Select(_ => Enumerable.Range(0, parts).Select(_ => new TensorBuffer<float>(room)).ToArray())];
     }
 
-    /// <summary>Forgets all of a slot but its first tokens.</summary>
-    /// <exception cref="ArgumentOutOfRangeException">It holds fewer.</exception>
-    public void Truncate(int slot, int length)
-    {
-        var held = _lengths[slot];
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(length, held);
-        if (length < held)
-        {
-            // Towards the front and in ascending order: no head overwrites one that is still to move.
-            foreach (var part in _sets[slot])
-            {
-                for (var head = 1L; head < _heads; head++)
-                {
-                    Move(part, head, held, part, length, length);
-                }
-            }
+    public int Length(int slot) => _lengths[slot];
 
-            _lengths[slot] = length;
-        }
-    }
+    public void Clear(int slot) => _lengths[slot] = 0;
 
+    /// <summary>Makes a slot hold the first tokens of another.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The source holds fewer.</exception>
     public void Copy(int source, int target, int length)
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThan(length, _lengths[source]);
-        if (source == target)
-        {
-            return;
-        }
-
+        ArgumentOutOfRangeException.ThrowIfEqual(source, target);
         for (var part = 0; part < _sets[source].Length; part++)
         {
             for (var head = 0L; head < _heads; head++)

@@ -1,25 +1,44 @@
 namespace Serving.Inference;
 
 /// <summary>
-/// The engine thread's state and steps: plan (<see cref="Scheduler"/>), reserve (<see cref="KvSlots"/>), run (<see cref="IDecoder"/>), sample
+/// The engine thread's state and steps: plan (<see cref="Scheduler"/>), reserve (rows of the <see cref="IDecoder"/>), run, sample
 /// (<see cref="Sampler"/>), commit. Everything is touched by that thread only, except what is said to be readable by others.
 /// </summary>
-internal sealed class EngineLoop(
-    IDecoder decoder, AdmissionQueue queue, int chunk, int[] endTokens, Func<int, ReadOnlyMemory<byte>> bytesOf) : IDisposable
+internal sealed class EngineLoop : IDisposable
 {
-    private readonly KvSlots _slots = new(decoder.Slots);
-    private readonly Sampler _sampler = new(decoder.VocabularySize);
-    private readonly int[] _tokens = new int[decoder.Slots];
-    private readonly int[] _lengths = new int[decoder.Slots];
-    private EngineRequest? _prompt;          // what the prompt slot holds: its keys and values stay there until every candidate has a row
+    private readonly IDecoder _decoder;
+    private readonly AdmissionQueue _queue;
+    private readonly int _capacity;
+    private readonly int _chunk;
+    private readonly int[] _endTokens;
+    private readonly Func<int, ReadOnlyMemory<byte>> _bytesOf;
+    private readonly Sampler _sampler;
+    private readonly StepBatch _batch;
+    private readonly PrefixCache _prefixes;
+    private readonly List<Sequence> _active = [];
+    private EngineRequest? _prompt;          // its row stays until every candidate has one
+    private int _promptRow = -1;
     private int _prefilled;
-    private bool _prefilledLast;
     private volatile bool _healthy = true;
     private long _prefilledTokens;
+    private long _reusedTokens;
     private long _generatedTokens;
-    private long _prefillSteps;
-    private long _decodeSteps;
+    private long _steps;
     private int _activeRows;
+
+    public EngineLoop(
+        IDecoder decoder, AdmissionQueue queue, InferenceOptions options, int[] endTokens, Func<int, ReadOnlyMemory<byte>> bytesOf)
+    {
+        _decoder = decoder;
+        _queue = queue;
+        _capacity = Math.Min(options.Slots, decoder.Rows - 1);       // one is the prompt's
+        _chunk = Math.Min(options.PrefillChunk, decoder.LargestStep - _capacity);
+        _endTokens = endTokens;
+        _bytesOf = bytesOf;
+        _sampler = new Sampler(decoder.VocabularySize);
+        _batch = new StepBatch(decoder.LargestStep);
+        _prefixes = new PrefixCache(decoder, options.PrefixCacheTokens);
+    }
 
     /// <summary>Any thread.</summary>
     public bool Healthy => _healthy;
@@ -27,32 +46,32 @@ internal sealed class EngineLoop(
     /// <summary>Any thread.</summary>
     public EngineStatistics Statistics => new(
         Volatile.Read(ref _prefilledTokens),
+        Volatile.Read(ref _reusedTokens),
         Volatile.Read(ref _generatedTokens),
-        Volatile.Read(ref _prefillSteps),
-        Volatile.Read(ref _decodeSteps),
+        Volatile.Read(ref _steps),
         Volatile.Read(ref _activeRows),
-        queue.Waiting);
+        _queue.Waiting);
 
     /// <summary>The thread's body: steps until the queue is closed, then fails what is left, so that no caller waits for ever.</summary>
     public void Run()
     {
         try
         {
-            while (queue.ClosedBy is null)
+            while (_queue.ClosedBy is null)
             {
                 if (!Step())
                 {
-                    queue.Wait();
+                    _queue.Wait();
                 }
             }
         }
         catch (Exception e)
         {
             _healthy = false;
-            queue.Close(new InferenceFailedException($"The policy's engine has stopped ({e.Message}); load the policy again.", e));
+            _queue.Close(new InferenceFailedException($"The policy's engine has stopped ({e.Message}); load the policy again.", e));
         }
 
-        FailAll(queue.ClosedBy!);
+        FailAll(_queue.ClosedBy!);
     }
 
     public void Dispose() => _sampler.Dispose();
@@ -60,86 +79,111 @@ internal sealed class EngineLoop(
     /// <summary>One step; false when there was nothing to do.</summary>
     private bool Step()
     {
-        if (queue.TakeCancellations())
+        if (_queue.TakeCancellations())
         {
             Commit();
         }
 
-        if (_prompt is null && (_prompt = queue.Take()) is not null)
+        if (_prompt is null && (_prompt = _queue.Take()) is not null)
         {
-            _prefilled = 0;
+            // Whoever wants more than the last logits must run all of them.
+            var reusable = Math.Min(_prompt.Tokens.Length - 1, _prompt.FirstLogits);
+            (_promptRow, _prefilled) = _prefixes.Open(_prompt.Tokens, reusable);
+            Volatile.Write(ref _reusedTokens, _reusedTokens + _prefilled);
         }
 
-        var plan = Scheduler.Next(State(), chunk);
+        var plan = Scheduler.Next(State(), _chunk);
         Admit(plan.Admit);
-        _prefilledLast = plan.Kind == StepKind.Prefill;
-        switch (plan.Kind)
+        if (plan.Idle)
         {
-            case StepKind.Prefill:
-                Prefill(_prompt!, plan.Start, plan.Count);
-                break;
-            case StepKind.Decode:
-                Decode(plan.Count);
-                break;
-            default:
-                return false;
+            return false;
         }
 
+        Run(plan);
         Commit();
         return true;
     }
 
     private EngineState State() => new(
-        _slots.Active,
-        _slots.Free,
+        _active.Count,
+        _capacity - _active.Count,
         _prompt is CandidateGroup group ? group.Waiting.Count : 0,
         _prompt?.Tokens.Length ?? 0,
-        _prefilled,
-        _prefilledLast);
+        _prefilled);
 
-    /// <summary>Gives rows to candidates that have their first token: each gets a copy of the prompt's keys and values.</summary>
+    /// <summary>Gives rows to candidates that have their first token: each begins with the prompt's keys and values.</summary>
     private void Admit(int count)
     {
         for (; count > 0; count--)
         {
             var group = (CandidateGroup)_prompt!;
-            var row = _slots.Reserve(group.Waiting.Dequeue());
-            decoder.CopySlot(decoder.Slots, row, group.Tokens.Length);
-            queue.Settle(group, 1);
+            var sequence = group.Waiting.Dequeue();
+            sequence.Row = _decoder.Fork(_promptRow, group.Tokens.Length);
+            _active.Add(sequence);
+            _queue.Settle(group, 1);
             if (group.Waiting.Count == 0)
             {
-                _prompt = null;
+                EndPrompt(keep: true);
             }
         }
     }
 
-    private void Prefill(EngineRequest request, int start, int count)
+    /// <summary>Runs one token of every active row and, beside them, a piece of the prompt.</summary>
+    private void Run(StepPlan plan)
     {
-        var wanted = Math.Min(count, start + count - request.FirstLogits);        // none before the first position that counts
-        var logits = decoder.Prefill(decoder.Slots, request.Tokens.AsSpan(start, count), start, Math.Max(1, wanted));
-        _prefilled = start + count;
-        Volatile.Write(ref _prefillSteps, _prefillSteps + 1);
-        Volatile.Write(ref _prefilledTokens, _prefilledTokens + count);
-        if (wanted <= 0 || request.Closed)
+        _batch.Begin();
+        foreach (var sequence in _active)
         {
-            return;
+            _batch.Add(sequence.Row, sequence.LastToken);
         }
 
-        if (request is CandidateGroup group)
+        var wanted = 0;
+        if (plan.Prompt > 0)
+        {
+            wanted = Math.Clamp(_prefilled + plan.Prompt - _prompt!.FirstLogits, 0, plan.Prompt);      // none before the first position that counts
+            _batch.Add(_promptRow, _prompt.Tokens.AsSpan(_prefilled, plan.Prompt), wanted);
+        }
+
+        var logits = _batch.Run(_decoder);
+        Volatile.Write(ref _steps, _steps + 1);
+        var vocabulary = _decoder.VocabularySize;
+        for (var i = 0; i < plan.Rows; i++)
+        {
+            if (!_active[i].Group.Closed)
+            {
+                Sample(_active[i], logits.Slice(i * vocabulary, vocabulary));
+            }
+        }
+
+        if (plan.Prompt > 0)
+        {
+            _prefilled += plan.Prompt;
+            Volatile.Write(ref _prefilledTokens, _prefilledTokens + plan.Prompt);
+            if (wanted > 0 && !_prompt!.Closed)
+            {
+                Take(logits[(plan.Rows * vocabulary)..], wanted);
+            }
+        }
+    }
+
+    /// <summary>Hands the logits of the prompt's last positions to whoever asked for them.</summary>
+    private void Take(ReadOnlySpan<float> logits, int count)
+    {
+        if (_prompt is CandidateGroup group)
         {
             Begin(group, logits);
         }
-        else if (request is ContinuationScore score)
+        else if (_prompt is ContinuationScore score)
         {
-            if (!score.TryTake(logits, wanted, start + count - wanted, _sampler))
+            if (!score.TryTake(logits, count, _prefilled - count, _sampler))
             {
                 score.Fail(NotFinite());
             }
-            else if (_prefilled == request.Tokens.Length)
+            else if (_prefilled == score.Tokens.Length)
             {
-                queue.Settle(score, score.Places);
+                _queue.Settle(score, score.Places);
                 score.Complete();
-                _prompt = null;
+                EndPrompt(keep: false);
             }
         }
     }
@@ -157,33 +201,28 @@ internal sealed class EngineLoop(
             }
             else
             {
-                queue.Settle(group, 1);
+                _queue.Settle(group, 1);
             }
         }
 
         if (group.Waiting.Count == 0 && !group.Closed)
         {
-            _prompt = null;
+            EndPrompt(keep: true);
         }
     }
 
-    private void Decode(int rows)
+    private void EndPrompt(bool keep)
     {
-        for (var i = 0; i < rows; i++)
+        if (keep)
         {
-            _tokens[i] = _slots[i].LastToken;
-            _lengths[i] = _slots[i].Length;
+            _prefixes.Keep(_prompt!.Tokens, _promptRow);
+        }
+        else
+        {
+            _decoder.Close(_promptRow);
         }
 
-        var logits = decoder.Decode(_tokens.AsSpan(0, rows), _lengths.AsSpan(0, rows));
-        Volatile.Write(ref _decodeSteps, _decodeSteps + 1);
-        for (var i = 0; i < rows; i++)
-        {
-            if (!_slots[i].Group.Closed)
-            {
-                Sample(_slots[i], logits.Slice(i * decoder.VocabularySize, decoder.VocabularySize));
-            }
-        }
+        (_prompt, _promptRow, _prefilled) = (null, -1, 0);
     }
 
     private void Sample(Sequence sequence, ReadOnlySpan<float> logits)
@@ -196,49 +235,43 @@ internal sealed class EngineLoop(
         }
 
         Volatile.Write(ref _generatedTokens, _generatedTokens + 1);
-        var ends = !group.Request.Sampling.IgnoreEos && endTokens.AsSpan().Contains(sampled.Token);
-        sequence.Append(sampled, bytesOf(sampled.Token).Span, ends);
+        var ends = !group.Request.Sampling.IgnoreEos && _endTokens.AsSpan().Contains(sampled.Token);
+        sequence.Append(sampled, _bytesOf(sampled.Token).Span, ends);
         group.Report(sequence);
     }
 
-    /// <summary>Frees the rows of what has finished or was given up, from the last on, so that a hole is filled by a row that goes on.</summary>
+    /// <summary>Frees the rows of what has finished or was given up.</summary>
     private void Commit()
     {
-        for (var row = _slots.Active - 1; row >= 0; row--)
+        for (var i = _active.Count - 1; i >= 0; i--)
         {
-            if (_slots[row].Finished is null && !_slots[row].Group.Closed)
+            if (_active[i].Finished is null && !_active[i].Group.Closed)
             {
                 continue;
             }
 
-            var last = _slots.Release(row);
-            if (last != row)
-            {
-                decoder.CopySlot(last, row, _slots[row].Length);
-            }
+            _decoder.Close(_active[i].Row);
+            _active[i] = _active[^1];
+            _active.RemoveAt(_active.Count - 1);
         }
 
         if (_prompt is { Closed: true })
         {
-            queue.Settle(_prompt, _prompt.Places);
+            _queue.Settle(_prompt, _prompt.Places);
             (_prompt as CandidateGroup)?.Waiting.Clear();
-            _prompt = null;
+            EndPrompt(keep: false);
         }
 
-        Volatile.Write(ref _activeRows, _slots.Active);
+        Volatile.Write(ref _activeRows, _active.Count);
     }
 
     private void FailAll(Exception reason)
     {
-        for (var row = _slots.Active - 1; row >= 0; row--)
+        _active.ForEach(sequence => sequence.Group.Fail(reason));
+        _active.Clear();
+        for (_prompt ??= _queue.Take(); _prompt is not null; _prompt = _queue.Take())
         {
-            _slots[row].Group.Fail(reason);
-            _slots.Release(row);
-        }
-
-        for (_prompt ??= queue.Take(); _prompt is not null; _prompt = queue.Take())
-        {
-            queue.Settle(_prompt, _prompt.Places);
+            _queue.Settle(_prompt, _prompt.Places);
             _prompt.Fail(reason);
         }
 

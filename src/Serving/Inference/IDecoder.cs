@@ -1,36 +1,43 @@
 namespace Serving.Inference;
 
+/// <summary>New tokens of one row in a step.</summary>
+/// <param name="Row">As opened.</param>
+/// <param name="Count">How many, at least 1.</param>
+public readonly record struct RowTokens(int Row, int Count);
+
 /// <summary>
-/// The one boundary that runs a decoder model. It owns the keys and values of <see cref="Slots"/> rows that decode together, and of one slot
-/// more, the prompt slot, whose index is <see cref="Slots"/>. Not thread-safe: the engine thread owns it.
+/// The one boundary that runs a decoder model. It owns the keys and values of rows; a row is one sequence, which grows at its end. Not thread-safe:
+/// the engine thread owns it.
 /// </summary>
 public interface IDecoder : IDisposable
 {
-    /// <summary>Rows that can decode together.</summary>
-    int Slots { get; }
-
     /// <summary>Longest row, prompt and answer together, in tokens.</summary>
     int ContextLength { get; }
 
     int VocabularySize { get; }
 
-    /// <summary>Most tokens of one <see cref="Prefill"/>.</summary>
-    int LargestPrefill { get; }
+    /// <summary>Most rows that can be open at once.</summary>
+    int Rows { get; }
 
-    /// <summary>Runs tokens of one slot at positions <paramref name="start"/>, start + 1, ...; those before must be there already.</summary>
-    /// <param name="slot">0 to <see cref="Slots"/>.</param>
-    /// <param name="tokens">At most <see cref="LargestPrefill"/>.</param>
-    /// <param name="start">Tokens that the slot holds already.</param>
-    /// <param name="logitRows">How many of the last tokens get logits, at least 1.</param>
-    /// <returns>Logits [logitRows, V], valid until the next call.</returns>
-    ReadOnlySpan<float> Prefill(int slot, ReadOnlySpan<int> tokens, int start, int logitRows);
+    /// <summary>Most tokens of one step, over all rows.</summary>
+    int LargestStep { get; }
 
-    /// <summary>Runs one more token of each of the slots 0 to b - 1.</summary>
-    /// <param name="tokens">The token of each row, [b].</param>
-    /// <param name="lengths">Tokens that each row holds already, [b].</param>
-    /// <returns>Logits [b, V], valid until the next call.</returns>
-    ReadOnlySpan<float> Decode(ReadOnlySpan<int> tokens, ReadOnlySpan<int> lengths);
+    /// <summary>Whether a forked row shares memory with its origin, so that keeping rows costs what they hold, and no more.</summary>
+    bool SharesRows { get; }
 
-    /// <summary>Copies the keys and values of the first <paramref name="length"/> tokens of one slot to another.</summary>
-    void CopySlot(int source, int target, int length);
+    /// <summary>A new, empty row.</summary>
+    int Open();
+
+    /// <summary>A new row that begins with the first <paramref name="length"/> tokens of another.</summary>
+    int Fork(int row, int length);
+
+    /// <summary>Gives up a row; its number may be given again.</summary>
+    void Close(int row);
+
+    /// <summary>Runs the next tokens of some rows, all in one step. A row's results do not depend on the others.</summary>
+    /// <param name="runs">Which rows grow by how many tokens; each row once.</param>
+    /// <param name="tokens">Their tokens, one run after the other; <see cref="LargestStep"/> at most.</param>
+    /// <param name="logitPositions">Numbers, within <paramref name="tokens"/>, of those whose logits are wanted; at least one.</param>
+    /// <returns>Logits [logitPositions, V], valid until the next call.</returns>
+    ReadOnlySpan<float> Run(ReadOnlySpan<RowTokens> runs, ReadOnlySpan<int> tokens, ReadOnlySpan<int> logitPositions);
 }

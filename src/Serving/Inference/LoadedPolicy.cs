@@ -27,7 +27,7 @@ public sealed class LoadedPolicy : IDisposable
         var tokenizer = TextTokenizer.Load(folder.Path);
         Check(folder, config, tokenizer);
         var engine = new PolicyEngine(
-            OnnxDecoder.Load(folder.Path, onnx, inference),
+            PagedDecoder.Load(folder.Path, onnx, inference),
             inference,
             config.EosTokenIds,
             tokenizer.BytesOf);

@@ -5,52 +5,55 @@ using Serving.Onnx;
 namespace Serving.Inference;
 
 /// <summary>
-/// Runs the graph of <see cref="DecoderGraph"/>. Keys, values, inputs and logits live in native buffers that are wrapped and bound once per number
-/// of rows (or once per slot), past and present at the same address, so that a decode step writes a few numbers and runs. Not thread-safe.
+/// Runs the graph of <see cref="DecoderGraph"/>, ONNX Runtime's own operators only, so on any execution provider. Keys, values, inputs and logits live in
+/// native buffers that are wrapped and bound once, past and present at the same address. Every row reserves memory for the whole context, and a fork
+/// copies. Rows that lie one after the other decode together; prompts run alone. Not thread-safe.
 /// </summary>
 public sealed class OnnxDecoder : IDecoder
 {
     private readonly OnnxModel _model;
     private readonly DecoderConfig _config;
     private readonly RunOptions _run = new();
-    private readonly TensorBuffer<float>[] _cache;       // keys and values of layer i at 2i and 2i + 1, each [Slots + 1, kv, T, hd]
-    private readonly TensorBuffer<float> _logits;
+    private readonly TensorBuffer<float>[] _cache;       // keys and values of layer i at 2i and 2i + 1, each [Rows, kv, T, hd]
+    private readonly TensorBuffer<float> _logits;        // of one call of the graph
+    private readonly TensorBuffer<float> _results;       // of the step
     private readonly TensorBuffer<long> _tokens;
     private readonly TensorBuffer<long> _logitRows;
     private readonly TensorBuffer<int> _lengths;         // of the rows after the call, less one
     private readonly TensorBuffer<int> _longest;
     private readonly OrtValue _longestValue;
-    private readonly DecoderBinding?[] _decodes;         // by number of rows
-    private readonly DecoderBinding?[] _prefills;        // by slot
+    private readonly Dictionary<(int Row, int Rows), DecoderBinding> _bindings = [];
+    private readonly int[] _rowLengths;                  // -1 = closed
 
     private OnnxDecoder(OnnxModel model, DecoderConfig config, InferenceOptions options)
     {
         _model = model;
         _config = config;
-        Slots = options.Slots;
+        Rows = options.Slots + 1;
         ContextLength = options.ContextLength == 0 ? config.MaxPositions : Math.Min(options.ContextLength, config.MaxPositions);
-        LargestPrefill = Math.Min(options.PrefillChunk, ContextLength);
-        var rows = Math.Max(Slots, LargestPrefill);
-        _cache = [.. Enumerable.Range(0, 2 * config.Layers).Select(_ => new TensorBuffer<float>((Slots + 1) * SlotSize))];
-        _logits = new TensorBuffer<float>((long)rows * config.VocabularySize);
-        _tokens = new TensorBuffer<long>(rows);
-        _logitRows = new TensorBuffer<long>(rows);
-        _lengths = new TensorBuffer<int>(rows);
+        LargestStep = options.Slots + options.PrefillChunk;
+        _cache = [.. Enumerable.Range(0, 2 * config.Layers).Select(_ => new TensorBuffer<float>(Rows * RowSize))];
+        _logits = new TensorBuffer<float>((long)LargestStep * config.VocabularySize);
+        _results = new TensorBuffer<float>((long)LargestStep * config.VocabularySize);
+        _tokens = new TensorBuffer<long>(LargestStep);
+        _logitRows = new TensorBuffer<long>(LargestStep);
+        _lengths = new TensorBuffer<int>(Rows);
         _longest = new TensorBuffer<int>(1);
         _longestValue = _longest.View(0, 1);
-        _decodes = new DecoderBinding?[Slots + 1];
-        _prefills = new DecoderBinding?[Slots + 1];
+        _rowLengths = [.. Enumerable.Repeat(-1, Rows)];
     }
-
-    public int Slots { get; }
 
     public int ContextLength { get; }
 
     public int VocabularySize => _config.VocabularySize;
 
-    public int LargestPrefill { get; }
+    public int Rows { get; }
 
-    private long SlotSize => (long)_config.KeyValueHeads * ContextLength * _config.HeadDimension;
+    public int LargestStep { get; }
+
+    public bool SharesRows => false;
+
+    private long RowSize => (long)_config.KeyValueHeads * ContextLength * _config.HeadDimension;
 
     /// <summary>Loads config.json and model.onnx of a policy folder.</summary>
     /// <exception cref="ModelException">A file is missing or damaged, or the graph is not the config's.</exception>
@@ -70,77 +73,56 @@ public sealed class OnnxDecoder : IDecoder
         }
     }
 
-    public ReadOnlySpan<float> Prefill(int slot, ReadOnlySpan<int> tokens, int start, int logitRows)
+    public int Open()
     {
-        var count = tokens.Length;
-        CheckRange(count, 1, LargestPrefill, nameof(tokens));
-        CheckRange(start, 0, ContextLength - count, nameof(start));
-        CheckRange(logitRows, 1, count, nameof(logitRows));
-        var ids = _tokens.First(count);
-        for (var i = 0; i < count; i++)
+        var row = Array.IndexOf(_rowLengths, -1);
+        if (row < 0)
         {
-            ids[i] = tokens[i];
+            throw new InvalidOperationException($"All {Rows} rows are open.");
         }
 
-        var positions = _logitRows.First(logitRows);
-        for (var i = 0; i < logitRows; i++)
-        {
-            positions[i] = count - logitRows + i;
-        }
-
-        _lengths.First(1)[0] = start + count - 1;
-        _longest.First(1)[0] = start + count;
-        var binding = _prefills[slot] ??= Bind(slot, 1);
-        using var idsView = _tokens.View(0, 1, count);
-        using var positionsView = _logitRows.View(0, logitRows);
-        using var logitsView = _logits.View(0, logitRows, VocabularySize);
-        binding.Attach(idsView, positionsView, logitsView);
-        _model.Session.RunWithBinding(_run, binding.Native);
-        return _logits.First(logitRows * VocabularySize);
+        _rowLengths[row] = 0;
+        return row;
     }
 
-    public ReadOnlySpan<float> Decode(ReadOnlySpan<int> tokens, ReadOnlySpan<int> lengths)
+    public int Fork(int row, int length)
     {
-        var rows = tokens.Length;
-        CheckRange(rows, 1, Slots, nameof(tokens));
-        var ids = _tokens.First(rows);
-        var positions = _logitRows.First(rows);
-        var last = _lengths.First(rows);
-        var longest = 0;
-        for (var i = 0; i < rows; i++)
-        {
-            CheckRange(lengths[i], 1, ContextLength - 1, nameof(lengths));
-            ids[i] = tokens[i];
-            positions[i] = i;
-            last[i] = lengths[i];
-            longest = Math.Max(longest, lengths[i] + 1);
-        }
-
-        _longest.First(1)[0] = longest;
-        _model.Session.RunWithBinding(_run, (_decodes[rows] ??= BindDecode(rows)).Native);
-        return _logits.First(rows * VocabularySize);
+        CheckRange(length, 0, _rowLengths[row], nameof(length));
+        var fork = Open();
+        Copy(row, fork, length);
+        _rowLengths[fork] = length;
+        return fork;
     }
 
-    public unsafe void CopySlot(int source, int target, int length)
+    public void Close(int row) => _rowLengths[row] = -1;
+
+    public ReadOnlySpan<float> Run(ReadOnlySpan<RowTokens> runs, ReadOnlySpan<int> tokens, ReadOnlySpan<int> logitPositions)
     {
-        CheckRange(length, 0, ContextLength, nameof(length));
-        var head = (long)ContextLength * _config.HeadDimension;
-        var bytes = (long)length * _config.HeadDimension * sizeof(float);
-        foreach (var buffer in _cache)
+        CheckRange(tokens.Length, 1, LargestStep, nameof(tokens));
+        var first = 0;
+        for (var i = 0; i < runs.Length;)
         {
-            for (var i = 0; i < _config.KeyValueHeads; i++)
+            // Rows that lie one after the other and grow by one token are a view of the buffers.
+            var end = i + 1;
+            while (end < runs.Length && runs[i].Count == 1 && runs[end].Count == 1 && runs[end].Row == runs[end - 1].Row + 1)
             {
-                var start = buffer.Pointer + (source * SlotSize) + (i * head);
-                Buffer.MemoryCopy(start, buffer.Pointer + (target * SlotSize) + (i * head), bytes, bytes);
+                end++;
             }
+
+            var count = runs[i].Count == 1 ? end - i : runs[i].Count;
+            RunTogether(runs[i..end], tokens.Slice(first, count), first, logitPositions);
+            first += count;
+            i = end;
         }
+
+        return _results.First(logitPositions.Length * VocabularySize);
     }
 
     public void Dispose()
     {
-        foreach (var binding in _decodes.Concat(_prefills))
+        foreach (var binding in _bindings.Values)
         {
-            binding?.Dispose();
+            binding.Dispose();
         }
 
         _longestValue.Dispose();
@@ -148,21 +130,79 @@ public sealed class OnnxDecoder : IDecoder
         _model.Dispose();
         Array.ForEach(_cache, buffer => buffer.Dispose());
         _logits.Dispose();
+        _results.Dispose();
         _tokens.Dispose();
         _logitRows.Dispose();
         _lengths.Dispose();
         _longest.Dispose();
     }
 
-    private DecoderBinding BindDecode(int rows)
+    /// <summary>One call of the graph: several rows by a token each, or one row by several.</summary>
+    private void RunTogether(ReadOnlySpan<RowTokens> runs, ReadOnlySpan<int> tokens, int first, ReadOnlySpan<int> logitPositions)
     {
-        var binding = Bind(0, rows);
-        binding.Attach(binding.Own(_tokens.View(0, rows, 1)), binding.Own(_logitRows.View(0, rows)), binding.Own(_logits.View(0, rows, VocabularySize)));
-        return binding;
+        var longest = 0;
+        for (var i = 0; i < runs.Length; i++)
+        {
+            ref var length = ref _rowLengths[runs[i].Row];
+            CheckRange(length, 0, ContextLength - runs[i].Count, nameof(runs));
+            length += runs[i].Count;
+            _lengths.First(Rows)[i] = length - 1;
+            longest = Math.Max(longest, length);
+        }
+
+        _longest.First(1)[0] = longest;
+        for (var i = 0; i < tokens.Length; i++)
+        {
+            _tokens.First(tokens.Length)[i] = tokens[i];
+        }
+
+        var wanted = 0;
+        foreach (var position in logitPositions)
+        {
+            if (position >= first && position < first + tokens.Length)
+            {
+                _logitRows.First(tokens.Length)[wanted++] = position - first;
+            }
+        }
+
+        var rows = Math.Max(1, wanted);      // the graph always gives some
+        if (!_bindings.TryGetValue((runs[0].Row, runs.Length), out var binding))
+        {
+            binding = _bindings[(runs[0].Row, runs.Length)] = Bind(runs[0].Row, runs.Length);
+        }
+
+        using var ids = _tokens.View(0, runs.Length, tokens.Length / runs.Length);
+        using var positions = _logitRows.View(0, rows);
+        using var logits = _logits.View(0, rows, VocabularySize);
+        binding.Attach(ids, positions, logits);
+        _model.Session.RunWithBinding(_run, binding.Native);
+        var next = 0;
+        for (var i = 0; i < logitPositions.Length; i++)
+        {
+            if (logitPositions[i] >= first && logitPositions[i] < first + tokens.Length)
+            {
+                var source = _logits.First((next + 1) * VocabularySize)[(next++ * VocabularySize)..];
+                source.CopyTo(_results.First((i + 1) * VocabularySize)[(i * VocabularySize)..]);
+            }
+        }
     }
 
-    /// <summary>Binds what does not change between calls: the caches of <paramref name="rows"/> slots from <paramref name="slot"/> on, lengths.</summary>
-    private DecoderBinding Bind(int slot, int rows)
+    private unsafe void Copy(int source, int target, int length)
+    {
+        var head = (long)ContextLength * _config.HeadDimension;
+        var bytes = (long)length * _config.HeadDimension * sizeof(float);
+        foreach (var buffer in _cache)
+        {
+            for (var i = 0; i < _config.KeyValueHeads; i++)
+            {
+                var start = buffer.Pointer + (source * RowSize) + (i * head);
+                Buffer.MemoryCopy(start, buffer.Pointer + (target * RowSize) + (i * head), bytes, bytes);
+            }
+        }
+    }
+
+    /// <summary>Binds what does not change between calls: the caches of some rows, and their lengths.</summary>
+    private DecoderBinding Bind(int row, int rows)
     {
         var binding = new DecoderBinding(_model.Session);
         binding.Native.BindInput("seqlens_k", binding.Own(_lengths.View(0, rows)));
@@ -170,7 +210,7 @@ public sealed class OnnxDecoder : IDecoder
         for (var i = 0; i < _cache.Length; i++)
         {
             var name = $"{i / 2}.{(i % 2 == 0 ? "key" : "value")}";
-            var view = binding.Own(_cache[i].View(slot * SlotSize, rows, _config.KeyValueHeads, ContextLength, _config.HeadDimension));
+            var view = binding.Own(_cache[i].View(row * RowSize, rows, _config.KeyValueHeads, ContextLength, _config.HeadDimension));
             binding.Native.BindInput($"past_key_values.{name}", view);
             binding.Native.BindOutput($"present.{name}", view);
         }

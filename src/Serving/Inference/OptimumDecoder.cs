@@ -9,47 +9,48 @@ namespace Serving.Inference;
 /// <summary>
 /// Runs decoder graphs of others in the convention of Hugging Face's optimum: input_ids [B, S], attention_mask [B, T], position_ids [B, S] (if the
 /// graph has it) and past_key_values.i.{key,value} [B, kv, T - S, hd] to logits [B, S, V] and present.i.{key,value} [B, kv, T, hd], keys, values
-/// and logits in fp32 or fp16. Every row runs by itself, so its bits never depend on its neighbours: correct, not fast. Our own graph of the same
-/// checkpoint, which the verb "import" writes, decodes rows together. Not thread-safe.
+/// and logits in fp32 or fp16. Every row runs by itself, so its bits never depend on its neighbours (they do depend on how its prompt was cut), and
+/// reserves memory for the whole context: correct, not fast. Our own graph of the same checkpoint decodes rows together. Not thread-safe.
 /// </summary>
 public sealed class OptimumDecoder : IDecoder
 {
-    /// <summary>Logits are handed out as one span.</summary>
-    private const int LargestSpan = int.MaxValue;
-
     private readonly OnnxModel _model;
     private readonly OptimumGraph _graph;
     private readonly RunOptions _run = new();
     private readonly ConcatenatedCache _cache;
+    private readonly bool[] _open;
     private readonly TensorBuffer<long> _tokens;
     private readonly TensorBuffer<long> _positions;
     private readonly TensorBuffer<long> _mask;               // ones
-    private readonly TensorBuffer<float> _logits;            // [rows, V]
-    private readonly TensorBuffer<float>? _halves;           // where an fp16 graph writes its logits, two to a float
+    private readonly TensorBuffer<float> _written;           // what the graph writes for one row, [S, V]; of fp16, two values to a float
+    private readonly TensorBuffer<float> _logits;            // of the step
 
     private OptimumDecoder(OnnxModel model, OptimumGraph graph, InferenceOptions options)
     {
         _model = model;
         _graph = graph;
-        Slots = options.Slots;
+        Rows = options.Slots + 1;
         ContextLength = options.ContextLength == 0 ? graph.MaxPositions : Math.Min(options.ContextLength, graph.MaxPositions);
-        LargestPrefill = Math.Min(Math.Min(options.PrefillChunk, ContextLength), LargestSpan / VocabularySize);
-        _cache = new ConcatenatedCache(Slots + 1, 2 * graph.Layers, graph.KeyValueHeads, ContextLength, graph.HeadDimension, graph.CacheType);
-        _tokens = new TensorBuffer<long>(LargestPrefill);
-        _positions = new TensorBuffer<long>(LargestPrefill);
+        LargestStep = options.Slots + options.PrefillChunk;
+        _open = new bool[Rows];
+        _cache = new ConcatenatedCache(Rows, 2 * graph.Layers, graph.KeyValueHeads, ContextLength, graph.HeadDimension, graph.CacheType);
+        _tokens = new TensorBuffer<long>(LargestStep);
+        _positions = new TensorBuffer<long>(LargestStep);
         _mask = new TensorBuffer<long>(ContextLength);
         _mask.First(ContextLength).Fill(1);
-        _logits = new TensorBuffer<float>((long)Math.Max(Slots, LargestPrefill) * VocabularySize);
-        _halves = graph.LogitsType == TensorElementType.Float16 ? new TensorBuffer<float>((((long)LargestPrefill * VocabularySize) + 1) / 2) : null;
+        _written = new TensorBuffer<float>((long)LargestStep * VocabularySize);
+        _logits = new TensorBuffer<float>((long)LargestStep * VocabularySize);
     }
-
-    public int Slots { get; }
 
     public int ContextLength { get; }
 
     public int VocabularySize => _graph.VocabularySize;
 
-    public int LargestPrefill { get; }
+    public int Rows { get; }
+
+    public int LargestStep { get; }
+
+    public bool SharesRows => false;
 
     /// <summary>Whether a graph is of this kind; ours has no attention_mask.</summary>
     public static bool Matches(OnnxModel model) => OptimumGraph.Matches(model);
@@ -62,9 +63,14 @@ public sealed class OptimumDecoder : IDecoder
         var model = OnnxModel.Load(Path.Combine(folder, ModelFiles.Graph), onnx);
         try
         {
-            return (long)inference.Slots * config.VocabularySize <= LargestSpan
-                ? new OptimumDecoder(model, OptimumGraph.Read(model, config), inference)
-                : throw new ModelException($"{model.Path}: logits of {inference.Slots} rows do not fit; lower {InferenceOptions.Section}:{nameof(inference.Slots)}.");
+            var graph = OptimumGraph.Read(model, config);
+
+            // Logits are handed out as one span.
+            return (long)(inference.Slots + inference.PrefillChunk) * graph.VocabularySize <= int.MaxValue
+                ? new OptimumDecoder(model, graph, inference)
+                : throw new ModelException(
+                    $"{model.Path}: logits of {inference.Slots} + {inference.PrefillChunk} tokens do not fit into one buffer; lower "
+                    + $"{InferenceOptions.Section}:{nameof(inference.PrefillChunk)}.");
         }
         catch
         {
@@ -73,36 +79,53 @@ public sealed class OptimumDecoder : IDecoder
         }
     }
 
-    public ReadOnlySpan<float> Prefill(int slot, ReadOnlySpan<int> tokens, int start, int logitRows)
+    public int Open()
     {
-        Require(slot, 0, Slots, nameof(slot));
-        Require(tokens.Length, 1, LargestPrefill, nameof(tokens));
-        Require(start, 0, ContextLength - tokens.Length, nameof(start));
-        Require(logitRows, 1, tokens.Length, nameof(logitRows));
-        Run(slot, tokens, start, 0);
-        var first = tokens.Length - logitRows;
-        return _logits.First(tokens.Length * VocabularySize)[(first * VocabularySize)..];
-    }
-
-    public ReadOnlySpan<float> Decode(ReadOnlySpan<int> tokens, ReadOnlySpan<int> lengths)
-    {
-        Require(tokens.Length, 1, Slots, nameof(tokens));
-        Require(lengths.Length, tokens.Length, tokens.Length, nameof(lengths));
-        for (var row = 0; row < tokens.Length; row++)
+        var row = Array.IndexOf(_open, false);
+        if (row < 0)
         {
-            Require(lengths[row], 1, ContextLength - 1, nameof(lengths));
-            Run(row, tokens.Slice(row, 1), lengths[row], row);
+            throw new InvalidOperationException($"All {Rows} rows are open.");
         }
 
-        return _logits.First(tokens.Length * VocabularySize);
+        _open[row] = true;
+        _cache.Clear(row);
+        return row;
     }
 
-    public void CopySlot(int source, int target, int length)
+    public int Fork(int row, int length)
     {
-        Require(source, 0, Slots, nameof(source));
-        Require(target, 0, Slots, nameof(target));
-        Require(length, 0, ContextLength, nameof(length));
-        _cache.Copy(source, target, length);
+        RequireOpen(row);
+        Require(length, 0, _cache.Length(row), nameof(length));
+        var fork = Open();
+        _cache.Copy(row, fork, length);
+        return fork;
+    }
+
+    public void Close(int row)
+    {
+        RequireOpen(row);
+        _open[row] = false;
+    }
+
+    public ReadOnlySpan<float> Run(ReadOnlySpan<RowTokens> runs, ReadOnlySpan<int> tokens, ReadOnlySpan<int> logitPositions)
+    {
+        Check(runs, tokens, logitPositions);
+        var first = 0;
+        foreach (var run in runs)
+        {
+            RunOne(run.Row, tokens.Slice(first, run.Count));
+            for (var i = 0; i < logitPositions.Length; i++)
+            {
+                if (logitPositions[i] >= first && logitPositions[i] < first + run.Count)
+                {
+                    CopyLogits(logitPositions[i] - first, i);
+                }
+            }
+
+            first += run.Count;
+        }
+
+        return _logits.First(logitPositions.Length * VocabularySize);
     }
 
     public void Dispose()
@@ -113,26 +136,26 @@ public sealed class OptimumDecoder : IDecoder
         _tokens.Dispose();
         _positions.Dispose();
         _mask.Dispose();
+        _written.Dispose();
         _logits.Dispose();
-        _halves?.Dispose();
     }
 
-    /// <summary>Appends tokens to a slot that is to hold <paramref name="start"/> before; their logits go to the rows from <paramref name="row"/> on.</summary>
-    private void Run(int slot, ReadOnlySpan<int> tokens, int start, int row)
+    private void RunOne(int row, ReadOnlySpan<int> tokens)
     {
-        _cache.Truncate(slot, start);
+        var held = _cache.Length(row);
+        Require(tokens.Length, 1, ContextLength - held, nameof(tokens));       // again, for a row that is named twice
         var ids = _tokens.First(tokens.Length);
         var positions = _positions.First(tokens.Length);
         for (var i = 0; i < tokens.Length; i++)
         {
             ids[i] = tokens[i];
-            positions[i] = start + i;
+            positions[i] = held + i;
         }
 
         using (var binding = new DecoderBinding(_model.Session))
         {
             binding.Native.BindInput("input_ids", binding.Own(_tokens.View(0, 1, tokens.Length)));
-            binding.Native.BindInput("attention_mask", binding.Own(_mask.View(0, 1, start + tokens.Length)));
+            binding.Native.BindInput("attention_mask", binding.Own(_mask.View(0, 1, held + tokens.Length)));
             if (_graph.TakesPositions)
             {
                 binding.Native.BindInput("position_ids", binding.Own(_positions.View(0, 1, tokens.Length)));
@@ -140,35 +163,68 @@ public sealed class OptimumDecoder : IDecoder
 
             for (var part = 0; part < 2 * _graph.Layers; part++)
             {
-                binding.Native.BindInput(OptimumGraph.Past(part), binding.Own(_cache.Past(slot, part)));
-                binding.Native.BindOutput(OptimumGraph.Present(part), binding.Own(_cache.Present(slot, part, tokens.Length)));
+                binding.Native.BindInput(OptimumGraph.Past(part), binding.Own(_cache.Past(row, part)));
+                binding.Native.BindOutput(OptimumGraph.Present(part), binding.Own(_cache.Present(row, part, tokens.Length)));
             }
 
-            binding.Native.BindOutput("logits", binding.Own(LogitsView(row, tokens.Length)));
+            binding.Native.BindOutput("logits", binding.Own(WrittenView(tokens.Length)));
             _model.Session.RunWithBinding(_run, binding.Native);
         }
 
-        _cache.Commit(slot, tokens.Length);
-        WidenLogits(row, tokens.Length);
+        _cache.Commit(row, tokens.Length);
     }
 
-    private unsafe OrtValue LogitsView(int row, int count) => _halves is null
-        ? _logits.View((long)row * VocabularySize, 1, count, VocabularySize)
-        : OrtValue.CreateTensorValueWithData(
-            OrtMemoryInfo.DefaultInstance, TensorElementType.Float16, [1, count, VocabularySize], (nint)_halves.Pointer, (long)count * VocabularySize * sizeof(Half));
-
-    private unsafe void WidenLogits(int row, int count)
+    private unsafe OrtValue WrittenView(int count)
     {
-        if (_halves is not null)
+        var bytes = (long)count * VocabularySize * (_graph.LogitsType == TensorElementType.Float16 ? sizeof(Half) : sizeof(float));
+        return OrtValue.CreateTensorValueWithData(
+            OrtMemoryInfo.DefaultInstance, _graph.LogitsType, [1, count, VocabularySize], (nint)_written.Pointer, bytes);
+    }
+
+    private unsafe void CopyLogits(int from, int to)
+    {
+        var target = new Span<float>(_logits.Pointer + ((long)to * VocabularySize), VocabularySize);
+        var start = (long)from * VocabularySize;
+        if (_graph.LogitsType == TensorElementType.Float16)
         {
-            var target = new Span<float>(_logits.Pointer + ((long)row * VocabularySize), count * VocabularySize);
-            TensorPrimitives.ConvertToSingle(new ReadOnlySpan<Half>(_halves.Pointer, target.Length), target);
+            TensorPrimitives.ConvertToSingle(new ReadOnlySpan<Half>((Half*)_written.Pointer + start, VocabularySize), target);
+        }
+        else
+        {
+            new ReadOnlySpan<float>(_written.Pointer + start, VocabularySize).CopyTo(target);
+        }
+    }
+
+    /// <summary>Out of range here means memory overwritten in native code, so the checks stay in release builds.</summary>
+    private void Check(ReadOnlySpan<RowTokens> runs, ReadOnlySpan<int> tokens, ReadOnlySpan<int> logitPositions)
+    {
+        Require(tokens.Length, 1, LargestStep, nameof(tokens));
+        Require(logitPositions.Length, 1, tokens.Length, nameof(logitPositions));
+        var total = 0;
+        foreach (var run in runs)
+        {
+            RequireOpen(run.Row);
+            Require(run.Count, 1, ContextLength - _cache.Length(run.Row), nameof(runs));
+            total += run.Count;
+        }
+
+        Require(total, tokens.Length, tokens.Length, nameof(runs));
+        foreach (var position in logitPositions)
+        {
+            Require(position, 0, tokens.Length - 1, nameof(logitPositions));
+        }
+    }
+
+    private void RequireOpen(int row)
+    {
+        if ((uint)row >= (uint)Rows || !_open[row])
+        {
+            throw new ArgumentException($"Row {row} is not open.", nameof(row));
         }
     }
 
     private static void Require(int value, int least, int most, string name)
     {
-        // Out of range here means memory overwritten in native code, so the check stays in release builds.
         if (value < least || value > most)
         {
             throw new ArgumentOutOfRangeException(name, value, $"Must lie between {least} and {most}.");

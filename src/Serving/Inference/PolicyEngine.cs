@@ -22,7 +22,7 @@ public sealed class PolicyEngine : IDisposable
     {
         _decoder = decoder;
         _queue = new AdmissionQueue(options.QueueLimit);
-        _loop = new EngineLoop(decoder, _queue, Math.Min(options.PrefillChunk, decoder.LargestPrefill), [.. endTokens], bytesOf);
+        _loop = new EngineLoop(decoder, _queue, options, [.. endTokens], bytesOf);
         _thread = new Thread(_loop.Run) { IsBackground = true, Name = "policy engine" };
         _thread.Start();
     }

@@ -30,11 +30,11 @@ internal sealed class Sequence
 
     public int Index { get; }
 
+    /// <summary>The decoder's row, once there is one.</summary>
+    public int Row { get; set; } = -1;
+
     /// <summary>Tokens sampled so far; the last of them has not been run yet.</summary>
     public int Count => _tokens.Count;
-
-    /// <summary>Tokens whose keys and values are in the cache before the next step.</summary>
-    public int Length => Group.Request.Prompt.Length + Count - 1;
 
     public int LastToken => _tokens[^1];
 

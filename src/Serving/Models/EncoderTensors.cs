@@ -24,7 +24,8 @@ public static class EncoderTensors
             .. Dense(layer + "output.dense", d, inner),
             .. Norm(layer + "output.LayerNorm"),
         ]);
-        return [.. embeddings, .. Norm("bert.embeddings.LayerNorm"), .. layers, .. Dense("bert.pooler.dense", d, d), .. Dense("classifier", config.Labels.Count, d)];
+        RequiredTensor[] head = [.. Dense("bert.pooler.dense", d, d), .. Dense("classifier", config.Labels.Count, d)];
+        return [.. embeddings, .. Norm("bert.embeddings.LayerNorm"), .. layers, .. head];
 
         RequiredTensor[] Norm(string name) => [new(name + ".weight", d), new(name + ".bias", d)];
 

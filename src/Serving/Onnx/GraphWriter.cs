@@ -37,10 +37,21 @@ public sealed class GraphWriter(string name)
     {
         if (_names.Add(entry.Name))
         {
-            External(entry.Name, Type(entry), entry.Shape, entry.Offset, entry.Length);
+            External(entry.Name, Type(entry), entry.Shape, ModelFiles.Weights, entry.Offset, entry.Length);
         }
 
         return entry.Name;
+    }
+
+    /// <summary>
+    /// An initialiser whose values are handed to the session when it is made (SessionOptions.AddInitializer), under this name. ONNX Runtime still asks
+    /// that <paramref name="file"/>, in which it would otherwise lie, exists.
+    /// </summary>
+    public string Supplied(string name, ElementType type, string file, params ReadOnlySpan<long> shape)
+    {
+        Claim(name);
+        External(name, type, shape.ToArray(), file, 0, 0);
+        return name;
     }
 
     /// <summary>Whether tensors lie one after the other in the file, in this order, so that <see cref="Packed"/> can join them.</summary>
@@ -68,7 +79,7 @@ public sealed class GraphWriter(string name)
 
         Claim(name);
         long[] shape = [entries.Sum(entry => entry.Shape[0]), .. entries[0].Shape.Skip(1)];
-        External(name, Type(entries[0]), shape, entries[0].Offset, entries.Sum(entry => entry.Length));
+        External(name, Type(entries[0]), shape, ModelFiles.Weights, entries[0].Offset, entries.Sum(entry => entry.Length));
         return name;
     }
 
@@ -81,6 +92,9 @@ public sealed class GraphWriter(string name)
 
     public string Constant(string name, ReadOnlySpan<int> values, params long[] shape) =>
         Inline(name, ElementType.Int32, MemoryMarshal.AsBytes(values), values.Length, shape);
+
+    public string Constant(string name, ReadOnlySpan<byte> values, params long[] shape) =>
+        Inline(name, ElementType.UInt8, values, values.Length, shape);
 
     /// <summary>Adds a node and returns its first output's name. Attribute values: long, float, string, long[], float[].</summary>
     public string Node(string op, string[] inputs, string[] outputs, string domain = "", params (string Name, object Value)[] attributes)
@@ -118,7 +132,10 @@ public sealed class GraphWriter(string name)
     }
 
     /// <summary>Writes the model file.</summary>
-    public void Save(string path)
+    public void Save(string path) => File.WriteAllBytes(path, ToBytes());
+
+    /// <summary>The model file's bytes.</summary>
+    public byte[] ToBytes()
     {
         var model = new WireWriter();
         model.Integer(1, IntermediateVersion);
@@ -141,7 +158,7 @@ public sealed class GraphWriter(string name)
             set.Text(1, Microsoft);
             set.Integer(2, MicrosoftOperatorSet);
         });
-        File.WriteAllBytes(path, model.Written);
+        return model.Written.ToArray();
     }
 
     private void Claim(string name)
@@ -152,11 +169,11 @@ public sealed class GraphWriter(string name)
         }
     }
 
-    private void External(string name, ElementType type, IReadOnlyList<long> shape, long offset, long length) =>
+    private void External(string name, ElementType type, IReadOnlyList<long> shape, string file, long offset, long length) =>
         _fields.Add(graph => graph.Message(5, tensor =>
         {
             Tensor(tensor, name, type, shape);
-            Location(tensor, "location", ModelFiles.Weights);
+            Location(tensor, "location", file);
             Location(tensor, "offset", offset.ToString(CultureInfo.InvariantCulture));
             Location(tensor, "length", length.ToString(CultureInfo.InvariantCulture));
             tensor.Integer(14, 1);       // data_location = EXTERNAL

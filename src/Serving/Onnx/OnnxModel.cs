@@ -26,24 +26,57 @@ public sealed class OnnxModel : IDisposable
             throw new ModelException($"{path}: no such file.");
         }
 
-        using var settings = new SessionOptions
+        using var settings = Settings(options);
+        return Create(path, () => new InferenceSession(path, settings));
+    }
+
+    /// <summary>Makes a session of a graph in memory whose initialisers are given, and whose operators may be managed code.</summary>
+    /// <param name="folder">Where the files lie that the graph names.</param>
+    /// <param name="graph">The model file's bytes.</param>
+    /// <param name="options">Threads.</param>
+    /// <param name="operators">Must outlive the session.</param>
+    /// <param name="initializers">Values by name; their memory must outlive the session.</param>
+    /// <exception cref="ModelException">ONNX Runtime refuses the graph; the message is its own, after the folder.</exception>
+    public static OnnxModel Build(
+        string folder, byte[] graph, OnnxOptions options, OperatorDomain operators, IReadOnlyDictionary<string, OrtValue> initializers)
+    {
+        using var settings = Settings(options);
+        settings.AddSessionConfigEntry("session.model_external_initializers_file_folder_path", folder);
+        settings.EnableMemoryPattern = false;        // sizes change from step to step, unseen in the inputs
+        operators.AddTo(settings);
+        foreach (var (name, value) in initializers)
+        {
+            settings.AddInitializer(name, value);
+        }
+
+        return Create(folder, () => new InferenceSession(graph, settings));
+    }
+
+    public void Dispose() => Session.Dispose();
+
+    private static SessionOptions Settings(OnnxOptions options)
+    {
+        var settings = new SessionOptions
         {
             // 0 would let ONNX Runtime pin its workers, and the workers of two sessions would then share cores.
-            IntraOpNumThreads = options.Threads == 0 ? Environment.ProcessorCount : options.Threads,
+            IntraOpNumThreads = options.ThreadCount,
             InterOpNumThreads = 1,
             ExecutionMode = ExecutionMode.ORT_SEQUENTIAL,
             LogSeverityLevel = OrtLoggingLevel.ORT_LOGGING_LEVEL_ERROR,
         };
         settings.AddSessionConfigEntry("session.intra_op.allow_spinning", options.Spinning ? "1" : "0");
+        return settings;
+    }
+
+    private static OnnxModel Create(string path, Func<InferenceSession> create)
+    {
         try
         {
-            return new OnnxModel(path, new InferenceSession(path, settings));
+            return new OnnxModel(path, create());
         }
         catch (OnnxRuntimeException e)
         {
             throw new ModelException($"{path}: ONNX Runtime cannot load it ({e.Message}). Write the graph again from config.json and the weights.", e);
         }
     }
-
-    public void Dispose() => Session.Dispose();
 }

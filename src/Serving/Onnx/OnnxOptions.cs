@@ -12,6 +12,9 @@ public sealed class OnnxOptions
     [Range(0, 256)]
     public int Threads { get; set; }
 
+    /// <summary>Threads in numbers.</summary>
+    public int ThreadCount => Threads == 0 ? Environment.ProcessorCount : Threads;
+
     /// <summary>Idle workers spin instead of sleeping. Faster on idle cores, 1.2 to 4.6 times slower beside a trainer.</summary>
     public bool Spinning { get; set; }
 }

@@ -42,38 +42,40 @@ public sealed class OptimumDecoderTests : IDisposable
         CheckAll("half", TinyPolicy.Config with { TieEmbeddings = false }, new(Half: true), 0.05);
 
     [Fact]
-    public void A_slot_goes_back_to_an_earlier_length_and_its_neighbours_stay()
+    public void A_fork_begins_with_what_it_was_forked_from_and_leaves_it_alone()
     {
         Write(TinyPolicy.Config);
-        using var decoder = OptimumDecoder.Load(_folder.Path, _onnx, _options);
+        using var decoder = Load();
         int[] tokens = Tokens(30), others = [.. Tokens(30).Reverse()];
-        var straight = decoder.Prefill(0, tokens, 0, 1).ToArray();
+        var straight = Last(decoder, decoder.Open(), tokens);
 
-        decoder.Prefill(1, tokens.AsSpan(0, 20), 0, 1);
-        decoder.Prefill(1, others.AsSpan(0, 8), 20, 1);          // a branch that is given up
-        decoder.Prefill(2, others, 0, 1);
-        Assert.Equal(straight, decoder.Prefill(1, tokens.AsSpan(20, 10), 20, 1).ToArray(), (left, right) => Math.Abs(left - right) < 1e-4);
+        var prompt = decoder.Open();
+        Last(decoder, prompt, tokens.AsSpan(0, 20));
+        var (branch, again) = (decoder.Fork(prompt, 20), decoder.Fork(prompt, 12));
+        Last(decoder, branch, others.AsSpan(0, 8));
+        AssertClose(straight, Last(decoder, again, tokens.AsSpan(12)));
+        AssertClose(straight, Last(decoder, prompt, tokens.AsSpan(20)));
 
-        decoder.CopySlot(1, 1, 30);
-        decoder.CopySlot(1, 3, 12);                              // less than it holds
-        Assert.Equal(straight, decoder.Prefill(3, tokens.AsSpan(12), 12, 1).ToArray(), (left, right) => Math.Abs(left - right) < 1e-4);
-        Assert.Equal(straight, decoder.Prefill(4, tokens, 0, 1).ToArray());
+        // A row that is closed and opened again remembers nothing.
+        decoder.Close(branch);
+        Assert.Equal(branch, decoder.Open());
+        Assert.Equal(straight, Last(decoder, branch, tokens));
     }
 
     [Fact]
     public void A_row_has_the_same_bits_whatever_its_neighbours()
     {
         Write(TinyPolicy.Config);
-        using var decoder = OptimumDecoder.Load(_folder.Path, _onnx, _options);
+        using var decoder = Load();
         var tokens = Tokens(40);
-        decoder.Prefill(4, tokens, 0, 1);
-        decoder.CopySlot(4, 0, 25);
-        var alone = decoder.Decode([7], [25]).ToArray();
+        var prompt = decoder.Open();
+        Last(decoder, prompt, tokens);
+        var row = decoder.Fork(prompt, 25);
+        var alone = Last(decoder, row, [7]);
+        decoder.Close(row);
 
-        decoder.CopySlot(4, 0, 3);
-        decoder.CopySlot(4, 1, 25);
-        decoder.CopySlot(4, 2, 40);
-        var together = decoder.Decode([9, 7, 300], [3, 25, 40]);
+        int[] rows = [decoder.Fork(prompt, 3), decoder.Fork(prompt, 25)];
+        var together = decoder.Run([new(rows[0], 1), new(rows[1], 1), new(prompt, 2)], [9, 7, 300, 11], [3, 1]);
 
         Assert.Equal(alone, together.Slice(decoder.VocabularySize, decoder.VocabularySize).ToArray());
     }
@@ -85,7 +87,7 @@ public sealed class OptimumDecoderTests : IDisposable
         var tokenizer = TextTokenizer.Load(_folder.Path);
         using var engine = new PolicyEngine(OptimumDecoder.Load(_folder.Path, _onnx, _options), _options, TinyPolicy.Config.EosTokenIds, tokenizer.BytesOf);
         var sampling = new SamplingParameters { MaxTokens = 10, Seed = 3, IgnoreEos = true };
-        var prompt = PolicyFixture.Prompt(21);
+        int[] prompt = [TinyPolicy.Bos, .. Tokens(20)];
         var token = TestContext.Current.CancellationToken;
 
         var candidates = await engine.SampleAsync(new SampleRequest(prompt, sampling, 6), null, token);
@@ -154,11 +156,12 @@ public sealed class OptimumDecoderTests : IDisposable
     {
         TinyPolicy.Config.Write(_folder.Path);
         Save("logits", ElementType.Float, ElementType.Int64, 3);
-        using var decoder = OptimumDecoder.Load(_folder.Path, _onnx, _options);
+        using var decoder = Load();
 
         // This graph gives the past back as it came, and as many rows of logits as a vocabulary of 320 needs tokens.
-        Assert.Throws<OnnxRuntimeException>(() => decoder.Prefill(0, Tokens(64), 0, 1).Length);
-        Assert.Throws<ArgumentOutOfRangeException>(() => decoder.Decode([1], [64]).Length);
+        var row = decoder.Open();
+        Assert.Throws<OnnxRuntimeException>(() => decoder.Run([new(row, 64)], Tokens(64), [0]).Length);
+        Assert.Throws<ArgumentOutOfRangeException>(() => decoder.Fork(row, 1));
     }
 
     [Fact]
@@ -175,53 +178,38 @@ public sealed class OptimumDecoderTests : IDisposable
     public void Calls_outside_a_slots_bounds_are_refused_before_native_code_sees_them()
     {
         Write(TinyPolicy.Config);
-        using var decoder = OptimumDecoder.Load(_folder.Path, _onnx, _options);
-        decoder.Prefill(0, Tokens(5), 0, 1);
+        using var decoder = Load();
+        var row = decoder.Open();
+        Last(decoder, row, Tokens(5));
 
-        Assert.Throws<ArgumentOutOfRangeException>(() => decoder.Prefill(5, Tokens(1), 0, 1).Length);
-        Assert.Throws<ArgumentOutOfRangeException>(() => decoder.Prefill(0, Tokens(1), 6, 1).Length);        // holds 5
-        Assert.Throws<ArgumentOutOfRangeException>(() => decoder.Prefill(0, Tokens(65), 0, 1).Length);
-        Assert.Throws<ArgumentOutOfRangeException>(() => decoder.Prefill(0, Tokens(4), 125, 1).Length);
-        Assert.Throws<ArgumentOutOfRangeException>(() => decoder.Prefill(0, Tokens(4), 0, 5).Length);
-        Assert.Throws<ArgumentOutOfRangeException>(() => decoder.Decode([1], [7]).Length);
-        Assert.Throws<ArgumentOutOfRangeException>(() => decoder.Decode([1, 2, 3, 4, 5], [1, 1, 1, 1, 1]).Length);
-        Assert.Throws<ArgumentOutOfRangeException>(() => decoder.CopySlot(0, 1, 6));
-        Assert.Equal(decoder.VocabularySize, decoder.Decode([1], [5]).Length);
+        Assert.Throws<ArgumentException>(() => decoder.Run([new(row + 1, 1)], [1], [0]).Length);
+        Assert.Throws<ArgumentException>(() => decoder.Run([new(-1, 1)], [1], [0]).Length);
+        Assert.Throws<ArgumentException>(() => decoder.Close(row + 1));
+        Assert.Throws<ArgumentOutOfRangeException>(() => decoder.Fork(row, 6));                                       // holds 5
+        Assert.Throws<ArgumentOutOfRangeException>(() => decoder.Run([new(row, 69)], Tokens(69), [0]).Length);        // a step is 4 + 64
+        Assert.Throws<ArgumentOutOfRangeException>(() => decoder.Run([new(row, 2)], Tokens(3), [0]).Length);
+        Assert.Throws<ArgumentOutOfRangeException>(() => decoder.Run([new(row, 0)], [], []).Length);
+        Assert.Throws<ArgumentOutOfRangeException>(() => decoder.Run([new(row, 2)], Tokens(2), [2]).Length);
+        Assert.Throws<ArgumentOutOfRangeException>(() => decoder.Run([new(row, 2)], Tokens(2), []).Length);
+        Last(decoder, row, Tokens(60));
+        Assert.Throws<ArgumentOutOfRangeException>(() => decoder.Run([new(row, 64)], Tokens(64), [0]).Length);        // the context is 128
+        Assert.Throws<ArgumentOutOfRangeException>(() => decoder.Run([new(row, 32), new(row, 32)], Tokens(64), [0]).Length);
+        for (var i = 1; i < decoder.Rows; i++)
+        {
+            decoder.Open();
+        }
+
+        Assert.Throws<InvalidOperationException>(() => decoder.Open());
     }
 
     private void CheckAll(string what, DecoderConfig config, OptimumExport.Variant variant, double tolerance)
     {
         Write(config, variant);
-        var tokens = Tokens(48);
-        var expected = new DecoderReference(config, TinyPolicy.Weights(config, Seed)).Logits(tokens);
-        using var decoder = OptimumDecoder.Load(_folder.Path, _onnx, _options);
+        using var decoder = Load();
 
-        Check("a whole prefill", expected, decoder.Prefill(0, tokens, 0, tokens.Length));
-        Check("a first chunk", expected[..11], decoder.Prefill(4, tokens.AsSpan(0, 11), 0, 11));
-        Check("a chunk of one", expected[11..12], decoder.Prefill(4, tokens.AsSpan(11, 1), 11, 1));
-        Check("the end of a last chunk", expected[33..40], decoder.Prefill(4, tokens.AsSpan(12, 28), 12, 7));
-        for (var row = 0; row < 3; row++)
-        {
-            decoder.CopySlot(4, row, 31 + (4 * row));
-        }
+        var differences = DecoderCheck.Differences(decoder, config, TinyPolicy.Weights(config, Seed));
 
-        for (var step = 0; step < 8; step++)
-        {
-            int[] lengths = [31 + step, 35 + step, 39 + step];
-            Check($"step {step}", [.. lengths.Select(length => expected[length])], decoder.Decode([.. lengths.Select(length => tokens[length])], lengths));
-        }
-
-        void Check(string where, double[][] rows, ReadOnlySpan<float> logits)
-        {
-            Assert.Equal(rows.Length * config.VocabularySize, logits.Length);
-            var worst = 0.0;
-            for (var i = 0; i < logits.Length; i++)
-            {
-                worst = Math.Max(worst, Math.Abs(rows[i / config.VocabularySize][i % config.VocabularySize] - logits[i]));
-            }
-
-            Assert.True(worst < tolerance, $"{what}, {where}: logits differ by {worst:g3}.");
-        }
+        Assert.All(differences, check => Assert.True(check.Difference < tolerance, $"{what}, {check.What}: {check.Difference:g3}"));
     }
 
     private void Write(DecoderConfig config, OptimumExport.Variant? variant = null)
@@ -252,6 +240,12 @@ public sealed class OptimumDecoderTests : IDisposable
 
         graph.Save(_folder.File(ModelFiles.Graph));
     }
+
+    private static float[] Last(OptimumDecoder decoder, int row, ReadOnlySpan<int> tokens) =>
+        decoder.Run([new(row, tokens.Length)], tokens, [tokens.Length - 1]).ToArray();
+
+    private static void AssertClose(float[] expected, float[] found) =>
+        Assert.Equal(expected, found, (left, right) => Math.Abs(left - right) < 1e-4);
 
     private OptimumDecoder Load() => OptimumDecoder.Load(_folder.Path, _onnx, _options);
 

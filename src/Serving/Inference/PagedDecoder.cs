@@ -1,0 +1,179 @@
+using Microsoft.ML.OnnxRuntime;
+using Serving.Kernels;
+using Serving.Models;
+using Serving.Onnx;
+
+namespace Serving.Inference;
+
+/// <summary>
+/// Runs a policy folder on the CPU: one graph of matrix products for a flat list of tokens (<see cref="PagedGraph"/>), keys and values in shared pages
+/// (<see cref="KvPages"/>). Prompts, running answers and the candidates of one prompt go through the same step; rows that share pages read them once. A
+/// row's bits do not depend on the rest of the step, on how its prompt was cut, or on what was reused. Not thread-safe.
+/// </summary>
+public sealed unsafe class PagedDecoder : IDecoder
+{
+    private readonly DecoderConfig _config;
+    private readonly DecoderWeights _weights;
+    private readonly KvPages _pages;
+    private readonly DecoderOperators _operators;
+    private readonly OperatorDomain _domain;
+    private readonly OnnxModel _model;
+    private readonly TensorBuffer<float> _logits;
+    private readonly TensorBuffer<long> _signals = new(2);
+    private readonly DecoderBinding _binding;
+    private readonly RunOptions _run = new();
+    private readonly List<KvRow?> _rows = [];
+    private readonly Stack<int> _free = new();
+
+    private PagedDecoder(DecoderConfig config, DecoderWeights weights, OnnxOptions onnx, InferenceOptions options)
+    {
+        _config = config;
+        _weights = weights;
+        ContextLength = options.ContextLength == 0 ? config.MaxPositions : Math.Min(options.ContextLength, config.MaxPositions);
+        LargestStep = options.Slots + options.PrefillChunk;
+        _pages = new KvPages(config.Layers, config.KeyValueHeads, config.HeadDimension);
+        _logits = new TensorBuffer<float>((long)LargestStep * config.VocabularySize);
+        _operators = new DecoderOperators(config, weights, _pages, ContextLength, LargestStep, onnx.ThreadCount, _logits.Pointer);
+        _domain = new OperatorDomain(_operators.Operators());
+        try
+        {
+            _model = OnnxModel.Build(weights.Folder, PagedGraph.Build(config, weights), onnx, _domain, weights.Matrices);
+        }
+        catch
+        {
+            _operators.Dispose();
+            _domain.Dispose();
+            _logits.Dispose();
+            _signals.Dispose();
+            throw;
+        }
+
+        _binding = new DecoderBinding(_model.Session);
+        _binding.Native.BindInput(PagedGraph.Input, _binding.Own(_signals.View(0, 1)));
+        _binding.Native.BindOutput(PagedGraph.Output, _binding.Own(_signals.View(1, 1)));
+    }
+
+    public int ContextLength { get; }
+
+    public int VocabularySize => _config.VocabularySize;
+
+    public int Rows => int.MaxValue;
+
+    public int LargestStep { get; }
+
+    public bool SharesRows => true;
+
+    /// <summary>Memory of keys and values that rows hold, in bytes; shared pages count once.</summary>
+    public long KeyValueBytes => _pages.InUse * _pages.PageBytes;
+
+    /// <summary>Loads config.json and the weights of a policy folder.</summary>
+    /// <exception cref="ModelException">A file is missing or damaged, or the weights are not the config's.</exception>
+    public static PagedDecoder Load(string folder, OnnxOptions onnx, InferenceOptions inference)
+    {
+        var config = DecoderConfig.Read(folder);
+        var weights = new DecoderWeights(folder, config, inference.Precision);
+        try
+        {
+            return new PagedDecoder(config, weights, onnx, inference);
+        }
+        catch
+        {
+            weights.Dispose();
+            throw;
+        }
+    }
+
+    public int Open()
+    {
+        if (!_free.TryPop(out var row))
+        {
+            row = _rows.Count;
+            _rows.Add(null);
+        }
+
+        _rows[row] = new KvRow();
+        return row;
+    }
+
+    public int Fork(int row, int length)
+    {
+        var origin = RowOf(row);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(length, origin.Length);
+        var fork = Open();
+        RowOf(fork).Begin(_pages, origin, length);
+        return fork;
+    }
+
+    public void Close(int row)
+    {
+        RowOf(row).Clear(_pages);
+        _rows[row] = null;
+        _free.Push(row);
+    }
+
+    public ReadOnlySpan<float> Run(ReadOnlySpan<RowTokens> runs, ReadOnlySpan<int> tokens, ReadOnlySpan<int> logitPositions)
+    {
+        Prepare(runs, tokens, logitPositions);
+        _model.Session.RunWithBinding(_run, _binding.Native);
+        foreach (var run in runs)
+        {
+            var row = RowOf(run.Row);
+            row.Commit(row.Length + run.Count);
+        }
+
+        return _logits.First(logitPositions.Length * VocabularySize);
+    }
+
+    public void Dispose()
+    {
+        _binding.Dispose();
+        _run.Dispose();
+        _model.Dispose();
+        _domain.Dispose();
+        _operators.Dispose();
+        _pages.Dispose();
+        _weights.Dispose();
+        _logits.Dispose();
+        _signals.Dispose();
+    }
+
+    private void Prepare(ReadOnlySpan<RowTokens> runs, ReadOnlySpan<int> tokens, ReadOnlySpan<int> logitPositions)
+    {
+        // Out of range here means memory overwritten in native code, so the checks stay in release builds.
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(tokens.Length, LargestStep, nameof(tokens));
+        ArgumentOutOfRangeException.ThrowIfLessThan(logitPositions.Length, 1, nameof(logitPositions));
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(logitPositions.Length, tokens.Length, nameof(logitPositions));
+        _operators.Plan.Begin();
+        foreach (var run in runs)
+        {
+            var row = RowOf(run.Row);
+            ArgumentOutOfRangeException.ThrowIfLessThan(run.Count, 1, nameof(runs));
+            ArgumentOutOfRangeException.ThrowIfGreaterThan(row.Length + run.Count, ContextLength, nameof(runs));
+            row.Grow(_pages, row.Length + run.Count);
+            _operators.Plan.Add(row, run.Count);
+        }
+
+        if (_operators.Plan.Tokens != tokens.Length)
+        {
+            throw new ArgumentException($"The runs have {_operators.Plan.Tokens} tokens, not {tokens.Length}.", nameof(tokens));
+        }
+
+        foreach (var token in tokens)
+        {
+            ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((uint)token, (uint)VocabularySize, nameof(tokens));
+        }
+
+        foreach (var position in logitPositions)
+        {
+            ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((uint)position, (uint)tokens.Length, nameof(logitPositions));
+        }
+
+        _operators.Plan.Finish();
+        tokens.CopyTo(_operators.Tokens);
+        logitPositions.CopyTo(_operators.LogitPositions);
+        _operators.LogitCount = logitPositions.Length;
+    }
+
+    private KvRow RowOf(int row) =>
+        (uint)row < (uint)_rows.Count && _rows[row] is { } found ? found : throw new ArgumentException($"Row {row} is not open.", nameof(row));
+}
