@@ -5,6 +5,7 @@ using Serving.Batch;
 using Serving.Demo;
 using Serving.Episodes;
 using Serving.Generation;
+using Serving.Import;
 using Serving.Inference;
 using Serving.Models;
 using Serving.Observability;
@@ -22,6 +23,7 @@ root.SetAction((parsed, _) => ServeAsync([.. parsed.UnmatchedTokens]));
 root.Subcommands.Add(serve);
 root.Subcommands.Add(ScoreCommand.Create());
 root.Subcommands.Add(DemoCommand.Create());
+root.Subcommands.Add(ImportCommand.Create());
 
 var parsed = root.Parse(args);
 var invocation = new InvocationConfiguration();

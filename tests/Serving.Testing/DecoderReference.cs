@@ -95,7 +95,7 @@ public sealed class DecoderReference(DecoderConfig config, IReadOnlyList<NamedTe
     }
 
     /// <summary>1/theta^(2i/hd), scaled as the papers of linear interpolation and of Llama 3.1 write it: by wavelengths.</summary>
-    private double Frequency(int pair)
+    internal double Frequency(int pair)
     {
         var frequency = 1 / Math.Pow(config.RopeTheta, 2.0 * pair / config.HeadDimension);
         if (config.RopeScaling is not { } scaling)

@@ -19,6 +19,7 @@ public sealed class ArchitectureTests
         ["Inference"] = ["Models", "Onnx", "Tokenization", "Observability"],
         ["Scoring"] = ["Models", "Onnx", "Tokenization", "Observability"],
         ["Generation"] = ["Models", "Inference", "Scoring", "Episodes", "Tokenization", "Observability"],
+        ["Import"] = ["Models", "Onnx", "Tokenization", "Inference"],
         ["Batch"] = ["Scoring", "Models"],
         ["Experiments"] = [],
         ["Demo"] = ["Models", "Tokenization", "Experiments"],

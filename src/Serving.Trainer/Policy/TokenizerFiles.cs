@@ -5,7 +5,7 @@ namespace Serving.Trainer.Policy;
 /// <summary>The files of a version that training does not change.</summary>
 internal static class TokenizerFiles
 {
-    private static readonly string[] _names = [ModelFiles.Tokenizer, ModelFiles.TokenizerConfig, ModelFiles.GenerationConfig];
+    private static readonly string[] _names = [ModelFiles.Tokenizer, ModelFiles.TokenizerConfig, ModelFiles.ChatTemplate, ModelFiles.GenerationConfig];
 
     /// <summary>Copies those that <paramref name="from"/> has.</summary>
     public static void Copy(string from, string to)

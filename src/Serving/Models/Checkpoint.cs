@@ -27,12 +27,18 @@ public sealed class Checkpoint : IDisposable
 
     private bool Sharded { get; }
 
+    /// <summary>Whether a folder holds weights of this kind, sound or not.</summary>
+    public static bool Exists(string folder) =>
+        File.Exists(Path.Combine(folder, ModelFiles.Weights)) || File.Exists(Path.Combine(folder, ModelFiles.WeightsIndex));
+
     /// <summary>Opens model.safetensors; only a folder without one is asked for an index, as Hugging Face's own reader does.</summary>
     /// <exception cref="SafetensorsException">A file breaks the format, or there is none.</exception>
-    /// <exception cref="CheckpointException">The index is damaged, leaves the folder or does not fit the shards; the message names the tensor or file.</exception>
+    /// <exception cref="CheckpointException">
+    /// The index is damaged, leaves the folder or does not fit the shards; the message names the tensor or file.
+    /// </exception>
     public static Checkpoint Open(string folder)
     {
-        if (!File.Exists(Path.Combine(folder, ModelFiles.Weights)) && File.Exists(Path.Combine(folder, ModelFiles.WeightsIndex)))
+        if (!File.Exists(Path.Combine(folder, ModelFiles.Weights)) && Exists(folder))
         {
             var index = CheckpointIndex.Read(folder);
             var shards = OpenAll(folder, index.Shards);

@@ -44,6 +44,8 @@ internal sealed class ConfigJson
         }
     }
 
+    public bool Is(string field, string value) => Text(field) == value;
+
     public void RequireAbsent(string field)
     {
         if (_root[field] is { } value)

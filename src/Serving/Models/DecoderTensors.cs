@@ -1,7 +1,11 @@
 namespace Serving.Models;
 
 /// <summary>A tensor that a config calls for: its Hugging Face name and its dimensions, outermost first.</summary>
-public sealed record RequiredTensor(string Name, params IReadOnlyList<long> Shape);
+public sealed record RequiredTensor(string Name, params IReadOnlyList<long> Shape)
+{
+    /// <summary>Number of values.</summary>
+    public long Count => Shape.Aggregate(1L, (product, dimension) => product * dimension);
+}
 
 /// <summary>Every tensor that a policy's checkpoint must hold. What it holds besides is of no concern.</summary>
 public static class DecoderTensors

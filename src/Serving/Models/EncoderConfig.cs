@@ -5,6 +5,8 @@ namespace Serving.Models;
 /// <summary>Shape of a BERT-family scorer with a classification head. Immutable.</summary>
 public sealed record EncoderConfig
 {
+    private const string ModelType = "bert";
+
     public required int VocabularySize { get; init; }
 
     public required int HiddenSize { get; init; }
@@ -37,13 +39,22 @@ public sealed record EncoderConfig
     /// <summary>Width of one attention head.</summary>
     public int HeadDimension => HiddenSize / Heads;
 
+    /// <summary>Whether config.json of <paramref name="folder"/> is that of an encoder, sound or not.</summary>
+    /// <exception cref="ModelConfigException">There is no such file, or it is not JSON.</exception>
+    public static bool Matches(string folder) => ConfigJson.Open(folder).Is("model_type", ModelType);
+
     /// <summary>Reads config.json of <paramref name="folder"/>.</summary>
     /// <exception cref="ModelConfigException">A field is missing, unsupported or contradicts another.</exception>
     public static EncoderConfig Read(string folder)
     {
         var json = ConfigJson.Open(folder);
-        json.Require("model_type", "bert");
+        json.Require("model_type", ModelType);
         json.Require("hidden_act", "gelu");
+        if (json.Has("position_embedding_type"))
+        {
+            json.Require("position_embedding_type", "absolute");
+        }
+
         var vocabulary = json.Size("vocab_size");
         var config = new EncoderConfig
         {
@@ -89,7 +100,7 @@ public sealed record EncoderConfig
         var json = new JsonObject
         {
             ["architectures"] = new JsonArray("BertForSequenceClassification"),
-            ["model_type"] = "bert",
+            ["model_type"] = ModelType,
             ["vocab_size"] = VocabularySize,
             ["hidden_size"] = HiddenSize,
             ["num_hidden_layers"] = Layers,

@@ -25,18 +25,20 @@ internal static class JsonFile
     {
         try
         {
-            var file = new FileInfo(path);
-            if (!file.Exists)
+            if (!File.Exists(path))
             {
                 throw error($"{path}: no such file.");
             }
 
+            using var file = File.OpenRead(path);
             if (file.Length > LargestBytes)
             {
                 throw error($"{path}: {file.Length} bytes are too many for this file; the limit is {LargestBytes}.");
             }
 
-            var root = JsonNode.Parse(File.ReadAllBytes(path), null, _strict) as JsonObject
+            var bytes = new byte[file.Length];
+            file.ReadExactly(bytes);
+            var root = JsonNode.Parse(bytes, null, _strict) as JsonObject
                 ?? throw error($"{path}: expected a JSON object.");
             Touch(root);
             return root;

@@ -132,13 +132,15 @@ public sealed unsafe class SafetensorsFile : IDisposable
 
     private static SafetensorsFile Map(string path)
     {
-        var length = new FileInfo(path).Length;
+        // The length of the file itself: of a symbolic link, as in caches of downloads, FileInfo gives that of the link.
+        using var file = File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.Read);
+        var length = RandomAccess.GetLength(file);
         if (length < LengthPrefix + 2)
         {
             throw new SafetensorsException($"{path}: {length} bytes are too few for a safetensors header.");
         }
 
-        var map = MemoryMappedFile.CreateFromFile(path, FileMode.Open, null, 0, MemoryMappedFileAccess.Read);
+        var map = MemoryMappedFile.CreateFromFile(file, null, 0, MemoryMappedFileAccess.Read, HandleInheritability.None, leaveOpen: true);
         MemoryMappedViewAccessor? view = null;
         try
         {

@@ -1,3 +1,4 @@
+using System.Text.Json.Nodes;
 using Serving.Models;
 using Serving.Testing;
 using Xunit;
@@ -148,6 +149,37 @@ public sealed class DecoderFamilyTests : IDisposable
         Assert.Equal((ModelFamily.Gemma, expected, true, true), (config.Family, config.Activation, config.TieEmbeddings, config.UnitOffsetNorm));
         Assert.Equal(Math.Sqrt(2048), config.EmbeddingScale);
         Assert.Equal(2_506_172_416, config.Parameters);
+    }
+
+    [Theory]
+    [MemberData(nameof(Configs))]
+    public void Any_value_in_any_field_is_read_or_refused_by_the_one_exception(DecoderConfig config)
+    {
+        config.Write(_folder.Path);
+        var text = File.ReadAllText(_folder.File("config.json"));
+        string[] extra = ["sliding_window", "use_sliding_window", "layer_types", "rope_parameters", "rope_scaling", "hidden_activation", "partial_rotary_factor"];
+        string[] values = ["null", "true", "-1", "0", "1", "17", "2147483648", "1e300", "0.5", "\"x\"", "[]", "[1]", "[null]", "{}", "{\"rope_type\":\"llama3\",\"factor\":[]}"];
+        var refused = 0;
+        foreach (var field in JsonNode.Parse(text)!.AsObject().Select(pair => pair.Key).Union(extra).ToArray())
+        {
+            foreach (var value in values)
+            {
+                var json = JsonNode.Parse(text)!.AsObject();
+                json[field] = JsonNode.Parse(value);
+                File.WriteAllText(_folder.File("config.json"), json.ToJsonString());
+                try
+                {
+                    Assert.Equal(DecoderConfig.Read(_folder.Path).HeadDimension / 2, DecoderConfig.Read(_folder.Path).RotaryFrequencies().Length);
+                }
+                catch (ModelConfigException e)
+                {
+                    Assert.StartsWith(_folder.File("config.json"), e.Message, StringComparison.Ordinal);
+                    refused++;
+                }
+            }
+        }
+
+        Assert.True(refused > 100, $"Only {refused} refused.");
     }
 
     [Fact]

@@ -209,6 +209,58 @@ public sealed class SafetensorsFileTests : IDisposable
     }
 
     [Fact]
+    public void Any_damage_is_either_refused_or_leaves_every_tensor_within_the_file()
+    {
+        Raw("""{"__metadata__":{"format":"pt"},"a":{"dtype":"F32","shape":[2,1],"data_offsets":[0,8]},"b":{"dtype":"BF16","shape":[3],"data_offsets":[8,14]}}""", new byte[14]);
+        var whole = File.ReadAllBytes(Target);
+        var random = new Random(8);
+        var (refused, read) = (0, 0);
+        for (var i = 0; i < 4000; i++)
+        {
+            var bytes = (byte[])whole.Clone();
+            for (var flips = random.Next(1, 4); flips > 0; flips--)
+            {
+                // Digits become other digits as often as anything else: those are the interesting lies.
+                var at = random.Next(bytes.Length - 14);
+                bytes[at] = char.IsAsciiDigit((char)bytes[at]) && random.Next(2) == 0 ? (byte)('0' + random.Next(10)) : (byte)random.Next(256);
+            }
+
+            File.WriteAllBytes(Target, bytes);
+            try
+            {
+                using var file = SafetensorsFile.Open(Target);
+                foreach (var entry in file.Tensors.Values)
+                {
+                    Assert.InRange(entry.Offset, 8, bytes.Length);
+                    Assert.InRange(entry.Offset + entry.Length, entry.Offset, bytes.Length);
+                    Assert.Equal((int)entry.Length, file.Bytes(entry).ToArray().Length);
+                }
+
+                read++;
+            }
+            catch (SafetensorsException)
+            {
+                refused++;
+            }
+        }
+
+        Assert.True(refused > 1000 && read > 10, $"{refused} refused, {read} read: the damage is not of many kinds.");
+    }
+
+    [Fact]
+    public void A_link_is_read_as_the_file_that_it_leads_to()
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "Making a symbolic link needs a privilege there.");
+        SafetensorsWriter.Write(_folder.File("blob"), [new("w", [2], new float[] { 1, 2 })]);
+        File.CreateSymbolicLink(Target, "blob");
+
+        using var file = SafetensorsFile.Open(Target);
+
+        Assert.Equal([1f, 2f], file.ReadFloats("w"));
+        Assert.Equal("model.safetensors", file.Find("w").File);
+    }
+
+    [Fact]
     public void A_missing_file_and_a_folder_are_refused()
     {
         Assert.Contains("no such file", Assert.Throws<SafetensorsException>(() => SafetensorsFile.Open(Target)).Message, StringComparison.Ordinal);

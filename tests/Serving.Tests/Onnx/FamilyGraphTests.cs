@@ -10,8 +10,9 @@ namespace Serving.Tests.Onnx;
 public sealed class FamilyGraphTests : IDisposable
 {
     private const double Tolerance = 1e-4;
-    private const int Length = 48;
 
+    private static readonly OnnxOptions _onnx = new() { Threads = 1 };
+    private static readonly InferenceOptions _options = new() { Slots = 5, PrefillChunk = 64 };
     private static readonly RopeScaling _linear = new() { Kind = RopeScalingKind.Linear, Factor = 3 };
 
     /// <summary>With heads of 16 and theta 10000 the eight waves are 6 to 20000 tokens long: some short, some between, some long.</summary>
@@ -63,44 +64,22 @@ public sealed class FamilyGraphTests : IDisposable
 
     [Theory]
     [MemberData(nameof(Checkpoints))]
-    public void Prefill_chunks_and_ragged_decoding_equal_the_reference(string what, DecoderConfig config, string dtype, int shards)
+    public void The_graph_for_any_provider_equals_the_reference(string what, DecoderConfig config, string dtype, int shards)
     {
         var weights = HubFolder.Write(_folder.Path, config, seed: 7, dtype, shards);
         DecoderGraph.Write(_folder.Path);
-        var random = new Random(29);
-        int[] tokens = [.. Enumerable.Range(0, Length).Select(_ => random.Next(config.VocabularySize))];
-        var expected = new DecoderReference(config, weights).Logits(tokens);
-        Assert.True(expected.Max(row => row.Max()) > 2, $"{what}: the logits are too small to tell anything.");
+        using var decoder = OnnxDecoder.Load(_folder.Path, _onnx, _options);
 
-        using var decoder = OnnxDecoder.Load(_folder.Path, new OnnxOptions { Threads = 1 }, new InferenceOptions { Slots = 4 });
-        Check("a whole prefill", expected, decoder.Prefill(0, tokens, 0, Length));
+        Assert.All(DecoderCheck.Differences(decoder, config, weights), check => Assert.True(check.Difference < Tolerance, $"{what}, {check.What}: {check.Difference:g3}"));
+    }
 
-        Check("a first chunk", expected[..11], decoder.Prefill(4, tokens.AsSpan(0, 11), 0, 11));
-        Check("a chunk of one", expected[11..12], decoder.Prefill(4, tokens.AsSpan(11, 1), 11, 1));
-        Check("a last chunk", expected[12..40], decoder.Prefill(4, tokens.AsSpan(12, 28), 12, 28));
+    [Theory]
+    [MemberData(nameof(Checkpoints))]
+    public void The_decoder_over_pages_equals_the_reference(string what, DecoderConfig config, string dtype, int shards)
+    {
+        var weights = HubFolder.Write(_folder.Path, config, seed: 7, dtype, shards);
+        using var decoder = PagedDecoder.Load(_folder.Path, _onnx, _options);
 
-        // Rows of different lengths: slot r goes on after 31 + 4r tokens of the prompt slot.
-        for (var row = 0; row < 3; row++)
-        {
-            decoder.CopySlot(4, row, 31 + (4 * row));
-        }
-
-        for (var step = 0; step < 8; step++)
-        {
-            int[] lengths = [31 + step, 35 + step, 39 + step];
-            Check($"step {step}", [.. lengths.Select(length => expected[length])], decoder.Decode([.. lengths.Select(length => tokens[length])], lengths));
-        }
-
-        void Check(string where, double[][] rows, ReadOnlySpan<float> logits)
-        {
-            Assert.Equal(rows.Length * config.VocabularySize, logits.Length);
-            var worst = 0.0;
-            for (var i = 0; i < logits.Length; i++)
-            {
-                worst = Math.Max(worst, Math.Abs(rows[i / config.VocabularySize][i % config.VocabularySize] - logits[i]));
-            }
-
-            Assert.True(worst < Tolerance, $"{what}, {where}: logits differ by {worst:g3}.");
-        }
+        Assert.All(DecoderCheck.Differences(decoder, config, weights), check => Assert.True(check.Difference < Tolerance, $"{what}, {check.What}: {check.Difference:g3}"));
     }
 }
