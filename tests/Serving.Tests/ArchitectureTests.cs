@@ -13,10 +13,11 @@ public sealed class ArchitectureTests
     {
         ["Tokenization"] = [],
         ["Observability"] = [],
+        ["Kernels"] = [],
         ["Models"] = ["Observability"],
         ["Episodes"] = ["Observability"],
         ["Onnx"] = ["Models"],
-        ["Inference"] = ["Models", "Onnx", "Tokenization", "Observability"],
+        ["Inference"] = ["Models", "Onnx", "Kernels", "Tokenization", "Observability"],
         ["Scoring"] = ["Models", "Onnx", "Tokenization", "Observability"],
         ["Generation"] = ["Models", "Inference", "Scoring", "Episodes", "Tokenization", "Observability"],
         ["Import"] = ["Models", "Onnx", "Tokenization", "Inference"],
