@@ -21,19 +21,22 @@ public static class HubFolder
         return WriteWeights(folder, TinyPolicy.Weights(config, seed), dtype, shards);
     }
 
-    /// <summary>Writes the weights alone.</summary>
-    public static IReadOnlyList<NamedTensor> WriteWeights(string folder, IReadOnlyList<NamedTensor> weights, string dtype = "F32", int shards = 1)
+    /// <summary>Writes the weights alone, sorted by name.</summary>
+    public static IReadOnlyList<NamedTensor> WriteWeights(string folder, IReadOnlyList<NamedTensor> weights, string dtype = "F32", int shards = 1) =>
+        WriteInOrder(folder, [.. weights.OrderBy(tensor => tensor.Name, StringComparer.Ordinal)], dtype, shards);
+
+    /// <summary>Writes the weights alone, in their order.</summary>
+    public static IReadOnlyList<NamedTensor> WriteInOrder(string folder, IReadOnlyList<NamedTensor> weights, string dtype = "F32", int shards = 1)
     {
-        NamedTensor[] sorted = [.. weights.OrderBy(tensor => tensor.Name, StringComparer.Ordinal)];
         if (shards == 1)
         {
-            WriteFile(Path.Combine(folder, ModelFiles.Weights), sorted, dtype);
+            WriteFile(Path.Combine(folder, ModelFiles.Weights), weights, dtype);
         }
         else
         {
             var map = new JsonObject();
             var shard = 0;
-            foreach (var part in sorted.Chunk((sorted.Length + shards - 1) / shards))
+            foreach (var part in weights.Chunk((weights.Count + shards - 1) / shards))
             {
                 var name = $"model-{++shard:d5}-of-{shards:d5}.safetensors";
                 WriteFile(Path.Combine(folder, name), part, dtype);
@@ -46,7 +49,7 @@ public static class HubFolder
             File.WriteAllText(Path.Combine(folder, ModelFiles.WeightsIndex), new JsonObject { ["metadata"] = new JsonObject(), ["weight_map"] = map }.ToJsonString());
         }
 
-        return [.. sorted.Select(tensor => tensor with { Values = tensor.Values.ToArray().Select(value => Widen(Bits(value, dtype), dtype)).ToArray() })];
+        return [.. weights.Select(tensor => tensor with { Values = tensor.Values.ToArray().Select(value => Widen(Bits(value, dtype), dtype)).ToArray() })];
     }
 
     private static void WriteFile(string path, IEnumerable<NamedTensor> tensors, string dtype)

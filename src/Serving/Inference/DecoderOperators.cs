@@ -247,13 +247,17 @@ internal sealed unsafe class DecoderOperators : IDisposable
         var width = _config.IntermediateSize;
         var gate = _product.Read(row, (float*)scratch);
         var place = _activations.Place(row, (float*)scratch + (2 * width));
-        if (_config.Activation == Activation.Silu)
+        switch (_config.Activation)
         {
-            RowMath.SiluGate(gate, gate + width, place, width);
-        }
-        else
-        {
-            RowMath.GeluGate(gate, gate + width, place, width);
+            case Activation.Silu:
+                RowMath.SiluGate(gate, gate + width, place, width);
+                break;
+            case Activation.GeluTanh:
+                RowMath.GeluGate(gate, gate + width, place, width);
+                break;
+            default:
+                RowMath.ExactGeluGate(gate, gate + width, place, width);
+                break;
         }
 
         _activations.Commit(row, place);

@@ -26,11 +26,12 @@ public sealed class LoadedPolicy : IDisposable
         var config = DecoderConfig.Read(folder.Path);
         var tokenizer = TextTokenizer.Load(folder.Path);
         Check(folder, config, tokenizer);
-        var engine = new PolicyEngine(
-            PagedDecoder.Load(folder.Path, onnx, inference),
-            inference,
-            config.EosTokenIds,
-            tokenizer.BytesOf);
+
+        // A folder without a checkpoint holds a graph that somebody has exported, weights included.
+        IDecoder decoder = Checkpoint.Exists(folder.Path)
+            ? PagedDecoder.Load(folder.Path, onnx, inference)
+            : OptimumDecoder.Load(folder.Path, onnx, inference);
+        var engine = new PolicyEngine(decoder, inference, config.EosTokenIds, tokenizer.BytesOf);
         try
         {
             WarmUp(folder, config, engine);

@@ -118,6 +118,27 @@ public static unsafe class RowMath
         }
     }
 
+    /// <summary>target = GELU(gate) * up in its exact form: x * (1 + erf(x / sqrt 2)) / 2 * up; within 3e-7 * max(1, |x|) of it before the product.</summary>
+    public static void ExactGeluGate(float* gate, float* up, float* target, int length)
+    {
+        var i = 0;
+        for (; i <= length - Lanes; i += Lanes)
+        {
+            (ExactGelu(Vector512.Load(gate + i)) * Vector512.Load(up + i)).Store(target + i);
+        }
+
+        if (i < length)
+        {
+            var rest = stackalloc float[Lanes];
+            new ReadOnlySpan<float>(gate + i, length - i).CopyTo(new Span<float>(rest, Lanes));
+            ExactGelu(Vector512.Load(rest)).Store(rest);
+            for (var lane = 0; i < length; i++, lane++)
+            {
+                target[i] = rest[lane] * up[i];
+            }
+        }
+    }
+
     /// <summary>target = whole numbers * column scales * row scale: what a product of quantised operands means.</summary>
     public static void Dequantize(int* source, float* columns, float row, float* target, int length)
     {
@@ -209,8 +230,28 @@ public static unsafe class RowMath
     }
 
     /// <summary>
+    /// x * (1 - tail) for positive x and x * tail for negative, tail = erfc(a) / 2 with a = |x| / sqrt 2. erfc(a) e^(a^2) is a polynomial of
+    /// t = 1 / (1 + 0.325 a), fitted to a relative error of 4e-8 up to a = 6.5, beyond which nothing of it is left in fp32.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<float> ExactGelu(Vector512<float> x)
+    {
+        var t = Vector512<float>.One / Vector512.FusedMultiplyAdd(Vector512.Abs(x), Vector512.Create(0.22980970f), Vector512<float>.One);
+        var sum = Vector512.Create(-0.154718607f);
+        sum = Vector512.FusedMultiplyAdd(sum, t, Vector512.Create(0.570028497f));
+        sum = Vector512.FusedMultiplyAdd(sum, t, Vector512.Create(-0.528716783f));
+        sum = Vector512.FusedMultiplyAdd(sum, t, Vector512.Create(0.565103308f));
+        sum = Vector512.FusedMultiplyAdd(sum, t, Vector512.Create(-0.0349296268f));
+        sum = Vector512.FusedMultiplyAdd(sum, t, Vector512.Create(0.22333389f));
+        sum = Vector512.FusedMultiplyAdd(sum, t, Vector512.Create(0.176079491f));
+        sum = Vector512.FusedMultiplyAdd(sum, t, Vector512.Create(0.183819793f));
+        var tail = sum * t * Exp(x * x * -0.5f) * 0.5f;
+        return x * Vector512.ConditionalSelect(Vector512.GreaterThan(x, Vector512<float>.Zero), Vector512<float>.One - tail, tail);
+    }
+
+    /// <summary>
     /// e^x for x at most 0: 2^n * p(r) with x = (n + r) ln 2; the polynomial is within 2 units in the last place. Below -87 the result is 0, so that a
-    /// masked score has no weight at all.
+    /// masked score has no weight at all; NaN stays NaN.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector512<float> Exp(Vector512<float> x)
@@ -227,6 +268,6 @@ public static unsafe class RowMath
         power = Vector512.FusedMultiplyAdd(power, rest, Vector512.Create(0.5f));
         power = Vector512.FusedMultiplyAdd(power, rest * rest, rest + Vector512<float>.One);
         var exponent = Vector512.ShiftLeft(Vector512.ConvertToInt32(whole) + Vector512.Create(127), 23).AsSingle();
-        return Vector512.ConditionalSelect(Vector512.GreaterThan(x, Vector512.Create(-87f)), power * exponent, Vector512<float>.Zero);
+        return Vector512.ConditionalSelect(Vector512.LessThan(x, Vector512.Create(-87f)), Vector512<float>.Zero, power * exponent);
     }
 }

@@ -10,4 +10,5 @@ public enum ElementType
     Int64 = 7,
     Bool = 9,
     Float16 = 10,
+    BFloat16 = 16,
 }

@@ -6,7 +6,7 @@ namespace Serving.Onnx;
 
 /// <summary>
 /// Builds one ONNX graph in memory and writes it as protobuf (field numbers of onnx.proto). Initialisers are external data that point into the
-/// safetensors file beside the graph. Not thread-safe.
+/// safetensors files beside the graph. Not thread-safe.
 /// </summary>
 public sealed class GraphWriter(string name)
 {
@@ -31,13 +31,13 @@ public sealed class GraphWriter(string name)
         _fields.Add(graph => graph.Message(12, info => ValueInfo(info, name, type, dimensions)));
 
     /// <summary>
-    /// An initialiser over the bytes of one tensor of model.safetensors (dtype and shape from the entry). Asking twice for a tensor gives the same one.
+    /// An initialiser over the bytes of one tensor of the checkpoint (file, dtype and shape from the entry). Asking twice for a tensor gives the same one.
     /// </summary>
     public string Weight(TensorEntry entry)
     {
         if (_names.Add(entry.Name))
         {
-            External(entry.Name, Type(entry), entry.Shape, ModelFiles.Weights, entry.Offset, entry.Length);
+            External(entry.Name, Type(entry), entry.Shape, entry.File, entry.Offset, entry.Length);
         }
 
         return entry.Name;
@@ -54,12 +54,13 @@ public sealed class GraphWriter(string name)
         return name;
     }
 
-    /// <summary>Whether tensors lie one after the other in the file, in this order, so that <see cref="Packed"/> can join them.</summary>
+    /// <summary>Whether tensors lie one after the other in one file, in this order, so that <see cref="Packed"/> can join them.</summary>
     public static bool Adjacent(params ReadOnlySpan<TensorEntry> entries)
     {
         for (var i = 1; i < entries.Length; i++)
         {
-            if (entries[i].Offset != entries[i - 1].Offset + entries[i - 1].Length || entries[i].DType != entries[i - 1].DType)
+            var (before, entry) = (entries[i - 1], entries[i]);
+            if (entry.File != before.File || entry.Offset != before.Offset + before.Length || entry.DType != before.DType)
             {
                 return false;
             }
@@ -79,7 +80,7 @@ public sealed class GraphWriter(string name)
 
         Claim(name);
         long[] shape = [entries.Sum(entry => entry.Shape[0]), .. entries[0].Shape.Skip(1)];
-        External(name, Type(entries[0]), shape, ModelFiles.Weights, entries[0].Offset, entries.Sum(entry => entry.Length));
+        External(name, Type(entries[0]), shape, entries[0].File, entries[0].Offset, entries.Sum(entry => entry.Length));
         return name;
     }
 
@@ -274,6 +275,7 @@ public sealed class GraphWriter(string name)
     {
         "F32" => ElementType.Float,
         "F16" => ElementType.Float16,
-        _ => throw new ModelWeightsException($"Tensor \"{entry.Name}\" is {entry.DType}; graphs take F32 or F16: convert the weights."),
+        "BF16" => ElementType.BFloat16,
+        _ => throw new ModelWeightsException($"Tensor \"{entry.Name}\" is {entry.DType}; graphs take F32, F16 or BF16: convert the weights."),
     };
 }

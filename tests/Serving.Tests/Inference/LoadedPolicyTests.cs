@@ -35,6 +35,24 @@ public sealed class LoadedPolicyTests : IDisposable
     }
 
     [Fact]
+    public async Task A_version_without_a_checkpoint_serves_the_graph_that_others_exported()
+    {
+        var weights = TinyPolicy.Weights(TinyPolicy.Config, 1);
+        var folder = Damaged(folder =>
+        {
+            File.Delete(Path.Combine(folder, ModelFiles.Weights));
+            OptimumExport.Write(folder, TinyPolicy.Config, weights);
+        });
+        using var policy = LoadedPolicy.Load(folder, _onnx, _inference);
+
+        var request = new SampleRequest([TinyPolicy.Bos, 20, 30], new SamplingParameters { MaxTokens = 4, IgnoreEos = true });
+        var candidate = Assert.Single(await policy.Engine.SampleAsync(request, null, TestContext.Current.CancellationToken));
+
+        var logits = new DecoderReference(TinyPolicy.Config, weights).Logits([TinyPolicy.Bos, 20, 30, .. candidate.Tokens]);
+        Assert.All(candidate.Tokens.Index(), token => Assert.Equal(DecoderReference.LogProbs(logits[2 + token.Index])[token.Item], candidate.LogProbs[token.Index], 1e-4));
+    }
+
+    [Fact]
     public void Weights_that_give_no_finite_logits_are_refused_when_loaded()
     {
         var folder = Damaged(folder =>

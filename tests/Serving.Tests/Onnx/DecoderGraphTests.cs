@@ -9,7 +9,7 @@ namespace Serving.Tests.Onnx;
 public sealed class DecoderGraphTests : IDisposable
 {
     private static readonly OnnxOptions _oneThread = new() { Threads = 1 };
-    private static readonly InferenceOptions _options = new() { Slots = 4 };
+    private static readonly InferenceOptions _options = new() { Slots = 4, PrefillChunk = 64 };
 
     private readonly TemporaryFolder _folder = new();
 
@@ -21,6 +21,8 @@ public sealed class DecoderGraphTests : IDisposable
         { "a key head per query head", TinyPolicy.Config with { KeyValueHeads = 4 } },
         { "one key head, own output matrix", TinyPolicy.Config with { KeyValueHeads = 1, TieEmbeddings = false } },
         { "heads wider than the stream, other constants", TinyPolicy.Config with { HeadDimension = 32, RopeTheta = 500_000, NormEpsilon = 1e-3 } },
+        { "biases that lie together", TinyPolicy.Config with { Family = ModelFamily.Qwen2, KeyValueHeads = 1 } },
+        { "four biases", TinyPolicy.Config with { OutputBias = true } },
         { "one layer of odd sizes", TinyPolicy.Config with { Layers = 1, HiddenSize = 50, IntermediateSize = 37, VocabularySize = 301 } },
     };
 
@@ -33,7 +35,7 @@ public sealed class DecoderGraphTests : IDisposable
         var expected = new DecoderReference(config, TinyPolicy.Weights(config, 3)).Logits(tokens);
 
         using var decoder = OnnxDecoder.Load(_folder.Path, _oneThread, _options);
-        var logits = decoder.Prefill(0, tokens, 0, tokens.Length);
+        var logits = All(decoder, tokens);
 
         Assert.True(expected.Max(row => row.Max()) > 2, $"{why}: the logits are too small to tell anything.");
         AssertClose(expected, logits, config.VocabularySize, 1e-4);
@@ -47,7 +49,7 @@ public sealed class DecoderGraphTests : IDisposable
         float[] ours;
         using (var decoder = OnnxDecoder.Load(_folder.Path, _oneThread, _options))
         {
-            ours = decoder.Prefill(0, tokens, 0, tokens.Length).ToArray();
+            ours = All(decoder, tokens);
         }
 
         // Sorted by name, k, o, q and v lie side by side, so nothing of attention can be packed.
@@ -56,7 +58,7 @@ public sealed class DecoderGraphTests : IDisposable
         DecoderGraph.Write(_folder.Path);
 
         using var other = OnnxDecoder.Load(_folder.Path, _oneThread, _options);
-        var theirs = other.Prefill(0, tokens, 0, tokens.Length);
+        var theirs = All(other, tokens);
         for (var i = 0; i < ours.Length; i++)
         {
             Assert.Equal(ours[i], theirs[i], 1e-5);
@@ -64,34 +66,62 @@ public sealed class DecoderGraphTests : IDisposable
     }
 
     [Fact]
-    public void Prefill_in_chunks_and_decoding_row_by_row_equal_one_prefill()
+    public void Prefill_in_chunks_and_decoding_row_by_row_equal_the_reference()
     {
-        var config = TinyPolicy.Config;
         TinyPolicy.Write(_folder.Path);
-        var tokens = Tokens(config, 34);
-        var expected = new DecoderReference(config, TinyPolicy.Weights(config, 1)).Logits(tokens);
         using var decoder = OnnxDecoder.Load(_folder.Path, _oneThread, _options);
 
-        AssertClose(expected[..10], decoder.Prefill(4, tokens.AsSpan(0, 10), 0, 10), config.VocabularySize, 1e-4);
-        AssertClose(expected[10..11], decoder.Prefill(4, tokens.AsSpan(10, 1), 10, 1), config.VocabularySize, 1e-4);
-        AssertClose(expected[11..29], decoder.Prefill(4, tokens.AsSpan(11, 18), 11, 18), config.VocabularySize, 1e-4);
+        Assert.All(
+            DecoderCheck.Differences(decoder, TinyPolicy.Config, TinyPolicy.Weights(TinyPolicy.Config, 1)),
+            check => Assert.True(check.Difference < 1e-4, $"{check.What}: {check.Difference:g3}"));
+    }
 
-        // Rows of different lengths: slot r goes on after 20 + 4r tokens of the prompt slot.
-        for (var row = 0; row < 3; row++)
+    /// <summary>So their digests stay: whoever trains from them writes the same graph.</summary>
+    [Theory]
+    [InlineData("anchor")]
+    [InlineData("student")]
+    public void The_graph_of_a_shipped_policy_is_what_the_writer_writes(string name)
+    {
+        var shipped = Path.Combine(ModelRoot.Resolve("models", AppContext.BaseDirectory), name, "1");
+        foreach (var file in (string[])[ModelFiles.Config, ModelFiles.Weights])
         {
-            decoder.CopySlot(4, row, 20 + (4 * row));
+            File.Copy(Path.Combine(shipped, file), _folder.File(file));
         }
 
-        for (var step = 0; step < 5; step++)
-        {
-            int[] lengths = [20 + step, 24 + step, 28 + step];
-            var logits = decoder.Decode([.. lengths.Select(length => tokens[length])], lengths);
-            AssertClose([.. lengths.Select(length => expected[length])], logits, config.VocabularySize, 1e-4);
-        }
+        DecoderGraph.Write(_folder.Path);
+
+        Assert.Equal(File.ReadAllBytes(Path.Combine(shipped, ModelFiles.Graph)), File.ReadAllBytes(_folder.File(ModelFiles.Graph)));
+    }
+
+    [Theory]
+    [InlineData("F16", 1)]
+    [InlineData("BF16", 1)]
+    [InlineData("BF16", 5)]
+    public void Halves_that_lie_together_are_packed_and_widened_and_never_across_two_files(string dtype, int shards)
+    {
+        var config = TinyPolicy.Config with { OutputBias = true };
+        config.Write(_folder.Path);
+        var weights = HubFolder.WriteInOrder(_folder.Path, TinyPolicy.Weights(config, 2), dtype, shards);
+        DecoderGraph.Write(_folder.Path);
+        using var decoder = OnnxDecoder.Load(_folder.Path, _oneThread, _options);
+
+        Assert.Contains("self_attn.qkv.weight.float", System.Text.Encoding.Latin1.GetString(File.ReadAllBytes(_folder.File(ModelFiles.Graph))), StringComparison.Ordinal);
+        Assert.All(DecoderCheck.Differences(decoder, config, weights), check => Assert.True(check.Difference < 1e-4, $"{check.What}: {check.Difference:g3}"));
     }
 
     [Fact]
-    public void A_missing_a_misshapen_and_a_half_precision_tensor_are_named()
+    public void A_context_whose_rotary_table_no_graph_holds_is_refused()
+    {
+        (TinyPolicy.Config with { MaxPositions = 1 << 24, HeadDimension = 32 }).Write(_folder.Path);
+        HubFolder.WriteWeights(_folder.Path, TinyPolicy.Weights(TinyPolicy.Config, 1));
+
+        var refusal = Assert.Throws<ModelConfigException>(() => DecoderGraph.Write(_folder.Path));
+        Assert.Contains("max_position_embeddings 16777216", refusal.Message, StringComparison.Ordinal);
+        Assert.Contains("8388608 positions fit", refusal.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_missing_a_misshapen_and_a_tensor_of_another_type_are_named()
     {
         TinyPolicy.Write(_folder.Path);
         var weights = TinyPolicy.Weights(TinyPolicy.Config, 1);
@@ -104,9 +134,9 @@ public sealed class DecoderGraphTests : IDisposable
         Assert.Contains("k_proj.weight\" has shape [32, 64]", Assert.Throws<ModelWeightsException>(() => DecoderGraph.Write(_folder.Path)).Message, StringComparison.Ordinal);
 
         TinyPolicy.Config.Write(_folder.Path);
-        var header = """{"model.embed_tokens.weight":{"dtype":"BF16","shape":[320,64],"data_offsets":[0,40960]}}"""u8;
+        var header = """{"model.embed_tokens.weight":{"dtype":"I16","shape":[320,64],"data_offsets":[0,40960]}}"""u8;
         File.WriteAllBytes(_folder.File(ModelFiles.Weights), [.. BitConverter.GetBytes((ulong)header.Length), .. header, .. new byte[40960]]);
-        Assert.Contains("BF16", Assert.Throws<ModelWeightsException>(() => DecoderGraph.Write(_folder.Path)).Message, StringComparison.Ordinal);
+        Assert.Contains("I16", Assert.Throws<SafetensorsException>(() => DecoderGraph.Write(_folder.Path)).Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -116,6 +146,10 @@ public sealed class DecoderGraphTests : IDisposable
         (TinyPolicy.Config with { Layers = 1 }).Write(_folder.Path);
         Assert.Contains(ModelFiles.Graph, Assert.Throws<ModelException>(() => OnnxDecoder.Load(_folder.Path, _oneThread, _options)).Message, StringComparison.Ordinal);
     }
+
+    /// <summary>Logits of every token of a new row.</summary>
+    private static float[] All(OnnxDecoder decoder, int[] tokens) =>
+        decoder.Run([new RowTokens(decoder.Open(), tokens.Length)], tokens, [.. Enumerable.Range(0, tokens.Length)]).ToArray();
 
     private static int[] Tokens(DecoderConfig config, int count)
     {

@@ -66,7 +66,10 @@ public sealed class GraphWriterTests : IDisposable
     {
         var weights = WriteWeights();
 
+        Assert.True(GraphWriter.Adjacent(weights["a"], weights["b"]));
         Assert.False(GraphWriter.Adjacent(weights["b"], weights["a"]));
+        Assert.False(GraphWriter.Adjacent(weights["a"], weights["b"] with { File = "other.safetensors" }));
+        Assert.False(GraphWriter.Adjacent(weights["a"], weights["b"] with { DType = "BF16" }));
         Assert.Throws<ArgumentException>(() => new GraphWriter("test").Packed("p", weights["a"], weights["bias"]));
     }
 
