@@ -33,7 +33,7 @@ public sealed class DecoderGraphTests : IDisposable
         var expected = new DecoderReference(config, TinyPolicy.Weights(config, 3)).Logits(tokens);
 
         using var decoder = OnnxDecoder.Load(_folder.Path, _oneThread, _options);
-        var logits = decoder.Prefill(0, tokens, 0, tokens.Length);
+        var logits = Logits(decoder, tokens);
 
         Assert.True(expected.Max(row => row.Max()) > 2, $"{why}: the logits are too small to tell anything.");
         AssertClose(expected, logits, config.VocabularySize, 1e-4);
@@ -47,7 +47,7 @@ public sealed class DecoderGraphTests : IDisposable
         float[] ours;
         using (var decoder = OnnxDecoder.Load(_folder.Path, _oneThread, _options))
         {
-            ours = decoder.Prefill(0, tokens, 0, tokens.Length).ToArray();
+            ours = Logits(decoder, tokens).ToArray();
         }
 
         // Sorted by name, k, o, q and v lie side by side, so nothing of attention can be packed.
@@ -56,37 +56,10 @@ public sealed class DecoderGraphTests : IDisposable
         DecoderGraph.Write(_folder.Path);
 
         using var other = OnnxDecoder.Load(_folder.Path, _oneThread, _options);
-        var theirs = other.Prefill(0, tokens, 0, tokens.Length);
+        var theirs = Logits(other, tokens);
         for (var i = 0; i < ours.Length; i++)
         {
             Assert.Equal(ours[i], theirs[i], 1e-5);
-        }
-    }
-
-    [Fact]
-    public void Prefill_in_chunks_and_decoding_row_by_row_equal_one_prefill()
-    {
-        var config = TinyPolicy.Config;
-        TinyPolicy.Write(_folder.Path);
-        var tokens = Tokens(config, 34);
-        var expected = new DecoderReference(config, TinyPolicy.Weights(config, 1)).Logits(tokens);
-        using var decoder = OnnxDecoder.Load(_folder.Path, _oneThread, _options);
-
-        AssertClose(expected[..10], decoder.Prefill(4, tokens.AsSpan(0, 10), 0, 10), config.VocabularySize, 1e-4);
-        AssertClose(expected[10..11], decoder.Prefill(4, tokens.AsSpan(10, 1), 10, 1), config.VocabularySize, 1e-4);
-        AssertClose(expected[11..29], decoder.Prefill(4, tokens.AsSpan(11, 18), 11, 18), config.VocabularySize, 1e-4);
-
-        // Rows of different lengths: slot r goes on after 20 + 4r tokens of the prompt slot.
-        for (var row = 0; row < 3; row++)
-        {
-            decoder.CopySlot(4, row, 20 + (4 * row));
-        }
-
-        for (var step = 0; step < 5; step++)
-        {
-            int[] lengths = [20 + step, 24 + step, 28 + step];
-            var logits = decoder.Decode([.. lengths.Select(length => tokens[length])], lengths);
-            AssertClose([.. lengths.Select(length => expected[length])], logits, config.VocabularySize, 1e-4);
         }
     }
 
@@ -116,6 +89,9 @@ public sealed class DecoderGraphTests : IDisposable
         (TinyPolicy.Config with { Layers = 1 }).Write(_folder.Path);
         Assert.Contains(ModelFiles.Graph, Assert.Throws<ModelException>(() => OnnxDecoder.Load(_folder.Path, _oneThread, _options)).Message, StringComparison.Ordinal);
     }
+
+    private static ReadOnlySpan<float> Logits(OnnxDecoder decoder, int[] tokens) =>
+        decoder.Run([new RowTokens(decoder.Open(), tokens.Length)], tokens, [.. Enumerable.Range(0, tokens.Length)]);
 
     private static int[] Tokens(DecoderConfig config, int count)
     {
