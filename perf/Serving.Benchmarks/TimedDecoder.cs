@@ -35,7 +35,7 @@ internal sealed class TimedDecoder(PagedDecoder decoder) : IDecoder
 
     public void Close(int row) => decoder.Close(row);
 
-    public ReadOnlySpan<float> Run(ReadOnlySpan<RowTokens> runs, ReadOnlySpan<int> tokens, ReadOnlySpan<int> logitPositions)
+    public ReadOnlySpan<float> Run(scoped ReadOnlySpan<RowTokens> runs, scoped ReadOnlySpan<int> tokens, scoped ReadOnlySpan<int> logitPositions)
     {
         var start = Stopwatch.GetTimestamp();
         if (runs.Length == _rows && tokens.Length == _rows)

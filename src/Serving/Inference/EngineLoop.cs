@@ -84,6 +84,7 @@ internal sealed class EngineLoop : IDisposable
             Commit();
         }
 
+        Admit();
         if (_prompt is null && (_prompt = _queue.Take()) is not null)
         {
             // Whoever wants more than the last logits must run all of them.
@@ -92,8 +93,7 @@ internal sealed class EngineLoop : IDisposable
             Volatile.Write(ref _reusedTokens, _reusedTokens + _prefilled);
         }
 
-        var plan = Scheduler.Next(State(), _chunk);
-        Admit(plan.Admit);
+        var plan = Scheduler.Next(new EngineState(_active.Count, _prompt?.Tokens.Length ?? 0, _prefilled), _chunk);
         if (plan.Idle)
         {
             return false;
@@ -104,19 +104,11 @@ internal sealed class EngineLoop : IDisposable
         return true;
     }
 
-    private EngineState State() => new(
-        _active.Count,
-        _capacity - _active.Count,
-        _prompt is CandidateGroup group ? group.Waiting.Count : 0,
-        _prompt?.Tokens.Length ?? 0,
-        _prefilled);
-
     /// <summary>Gives rows to candidates that have their first token: each begins with the prompt's keys and values.</summary>
-    private void Admit(int count)
+    private void Admit()
     {
-        for (; count > 0; count--)
+        while (_active.Count < _capacity && _prompt is CandidateGroup { Waiting.Count: > 0 } group)
         {
-            var group = (CandidateGroup)_prompt!;
             var sequence = group.Waiting.Dequeue();
             sequence.Row = _decoder.Fork(_promptRow, group.Tokens.Length);
             _active.Add(sequence);

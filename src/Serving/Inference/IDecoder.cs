@@ -39,5 +39,5 @@ public interface IDecoder : IDisposable
     /// <param name="tokens">Their tokens, one run after the other; <see cref="LargestStep"/> at most.</param>
     /// <param name="logitPositions">Numbers, within <paramref name="tokens"/>, of those whose logits are wanted; at least one.</param>
     /// <returns>Logits [logitPositions, V], valid until the next call.</returns>
-    ReadOnlySpan<float> Run(ReadOnlySpan<RowTokens> runs, ReadOnlySpan<int> tokens, ReadOnlySpan<int> logitPositions);
+    ReadOnlySpan<float> Run(scoped ReadOnlySpan<RowTokens> runs, scoped ReadOnlySpan<int> tokens, scoped ReadOnlySpan<int> logitPositions);
 }

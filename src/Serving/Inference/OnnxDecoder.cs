@@ -96,7 +96,7 @@ public sealed class OnnxDecoder : IDecoder
 
     public void Close(int row) => _rowLengths[row] = -1;
 
-    public ReadOnlySpan<float> Run(ReadOnlySpan<RowTokens> runs, ReadOnlySpan<int> tokens, ReadOnlySpan<int> logitPositions)
+    public ReadOnlySpan<float> Run(scoped ReadOnlySpan<RowTokens> runs, scoped ReadOnlySpan<int> tokens, scoped ReadOnlySpan<int> logitPositions)
     {
         CheckRange(tokens.Length, 1, LargestStep, nameof(tokens));
         var first = 0;

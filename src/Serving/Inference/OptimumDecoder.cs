@@ -107,7 +107,7 @@ public sealed class OptimumDecoder : IDecoder
         _open[row] = false;
     }
 
-    public ReadOnlySpan<float> Run(ReadOnlySpan<RowTokens> runs, ReadOnlySpan<int> tokens, ReadOnlySpan<int> logitPositions)
+    public ReadOnlySpan<float> Run(scoped ReadOnlySpan<RowTokens> runs, scoped ReadOnlySpan<int> tokens, scoped ReadOnlySpan<int> logitPositions)
     {
         Check(runs, tokens, logitPositions);
         var first = 0;

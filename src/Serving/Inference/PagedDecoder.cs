@@ -112,7 +112,7 @@ public sealed unsafe class PagedDecoder : IDecoder
         _free.Push(row);
     }
 
-    public ReadOnlySpan<float> Run(ReadOnlySpan<RowTokens> runs, ReadOnlySpan<int> tokens, ReadOnlySpan<int> logitPositions)
+    public ReadOnlySpan<float> Run(scoped ReadOnlySpan<RowTokens> runs, scoped ReadOnlySpan<int> tokens, scoped ReadOnlySpan<int> logitPositions)
     {
         Prepare(runs, tokens, logitPositions);
         _model.Session.RunWithBinding(_run, _binding.Native);

@@ -6,6 +6,9 @@ namespace Serving.Onnx;
 /// <summary>Owns one ONNX Runtime session made from a graph file. Run is thread-safe; dispose when no run is in flight.</summary>
 public sealed class OnnxModel : IDisposable
 {
+    // ONNX Runtime keeps the domains of all sessions in one table, and two sessions that enter theirs at once can collide.
+    private static readonly Lock _domains = new();
+
     private OnnxModel(string path, InferenceSession session)
     {
         Path = path;
@@ -49,7 +52,10 @@ public sealed class OnnxModel : IDisposable
             settings.AddInitializer(name, value);
         }
 
-        return Create(folder, () => new InferenceSession(graph, settings));
+        lock (_domains)
+        {
+            return Create(folder, () => new InferenceSession(graph, settings));
+        }
     }
 
     public void Dispose() => Session.Dispose();

@@ -25,8 +25,8 @@ public sealed class EngineFailureTests(PolicyFixture policy) : IClassFixture<Pol
             var queued = engine.SampleAsync(_request, null, cancellation.Token);
             var scored = engine.ScoreTokensAsync(_request.Prompt, [5, 6], cancellation.Token);
             var survivor = engine.SampleAsync(_request, null, _token);
-            gate.Pass(3);        // the prefill and two steps of three rows
-            await Until(() => engine.Statistics.DecodeSteps == 2);
+            gate.Pass(3);        // the prompt and two steps of three rows
+            await Until(() => engine.Statistics.Steps == 3);
 
             await cancellation.CancelAsync();
             foreach (var task in new Task[] { group, queued, scored })
@@ -37,7 +37,9 @@ public sealed class EngineFailureTests(PolicyFixture policy) : IClassFixture<Pol
             gate.Open();
             Assert.Equal(_sampling.MaxTokens, (await survivor)[0].Tokens.Length);
             await PolicyEngineTests.Idle(engine);
-            Assert.Equal("decode 1", gate.Steps[^1]);
+            await Until(() => gate.OpenRows == 0);
+            Assert.Equal("1", gate.Steps[^1]);
+            Assert.Equal(0, gate.OpenRows);
             Assert.Equal((await engine.SampleAsync(_request, null, _token))[0].Tokens, (await survivor)[0].Tokens);
         }
     }
@@ -51,7 +53,7 @@ public sealed class EngineFailureTests(PolicyFixture policy) : IClassFixture<Pol
         {
             await Assert.ThrowsAnyAsync<OperationCanceledException>(() => engine.SampleAsync(_request, null, new CancellationToken(canceled: true)));
             Assert.Single(await engine.SampleAsync(_request with { Sampling = _sampling with { MaxTokens = 1 } }, null, _token));
-            Assert.Equal(["prefill"], gate.Steps);
+            Assert.Equal(["10"], gate.Steps);
         }
     }
 
@@ -104,7 +106,7 @@ public sealed class EngineFailureTests(PolicyFixture policy) : IClassFixture<Pol
             ];
             var stream = engine.StreamAsync(_request, _token);
             gate.Pass(3);
-            await Until(() => engine.Statistics.DecodeSteps == 2);
+            await Until(() => engine.Statistics.Steps == 3);
             Assert.True(engine.Healthy);
 
             gate.Failure = new InvalidOperationException("the runtime broke");
@@ -133,7 +135,7 @@ public sealed class EngineFailureTests(PolicyFixture policy) : IClassFixture<Pol
         var running = engine.SampleAsync(_request with { Candidates = 2 }, null, _token);
         var queued = engine.SampleAsync(_request, null, _token);
         gate.Pass(2);
-        await Until(() => engine.Statistics.DecodeSteps == 1);
+        await Until(() => engine.Statistics.Steps == 2);
 
         var dispose = Task.Run(engine.Dispose, _token);
         gate.Open();
@@ -169,7 +171,7 @@ public sealed class EngineFailureTests(PolicyFixture policy) : IClassFixture<Pol
         (TinyPolicy.Config with { TieEmbeddings = false }).Write(folder.Path);
         DecoderGraph.Write(folder.Path);
         var options = new InferenceOptions { Slots = 2, PrefillChunk = 16 };
-        using var engine = new PolicyEngine(OnnxDecoder.Load(folder.Path, new OnnxOptions { Threads = 1 }, options), options, [], policy.Tokenizer.BytesOf);
+        using var engine = new PolicyEngine(PagedDecoder.Load(folder.Path, new OnnxOptions { Threads = 1 }, options), options, [], policy.Tokenizer.BytesOf);
 
         var good = engine.SampleAsync(new SampleRequest([1, 7], _sampling with { TopK = 1 }), null, _token);
         var bad = engine.SampleAsync(new SampleRequest([1, 5], _sampling, 3), null, _token);

@@ -8,18 +8,23 @@ internal sealed class GatedDecoder(IDecoder inner) : IDecoder
     private readonly SemaphoreSlim _gate = new(0);
     private volatile bool _open;
 
-    public int Slots => inner.Slots;
-
     public int ContextLength => inner.ContextLength;
 
     public int VocabularySize => inner.VocabularySize;
 
-    public int LargestPrefill => inner.LargestPrefill;
+    public int Rows => inner.Rows;
+
+    public int LargestStep => inner.LargestStep;
+
+    public bool SharesRows => inner.SharesRows;
+
+    /// <summary>Rows that are open now.</summary>
+    public int OpenRows { get; private set; }
 
     /// <summary>Thrown by the next step.</summary>
     public Exception? Failure { get; set; }
 
-    /// <summary>Kinds and row counts of the steps so far: "prefill" or "decode 3".</summary>
+    /// <summary>Tokens of each row in the steps so far: "1 1 16".</summary>
     public List<string> Steps { get; } = [];
 
     /// <summary>Lets one more step run.</summary>
@@ -32,19 +37,29 @@ internal sealed class GatedDecoder(IDecoder inner) : IDecoder
         _gate.Release();
     }
 
-    public ReadOnlySpan<float> Prefill(int slot, ReadOnlySpan<int> tokens, int start, int logitRows)
+    int IDecoder.Open()
     {
-        Enter("prefill");
-        return inner.Prefill(slot, tokens, start, logitRows);
+        OpenRows++;
+        return inner.Open();
     }
 
-    public ReadOnlySpan<float> Decode(ReadOnlySpan<int> tokens, ReadOnlySpan<int> lengths)
+    public int Fork(int row, int length)
     {
-        Enter($"decode {tokens.Length}");
-        return inner.Decode(tokens, lengths);
+        OpenRows++;
+        return inner.Fork(row, length);
     }
 
-    public void CopySlot(int source, int target, int length) => inner.CopySlot(source, target, length);
+    public void Close(int row)
+    {
+        OpenRows--;
+        inner.Close(row);
+    }
+
+    public ReadOnlySpan<float> Run(scoped ReadOnlySpan<RowTokens> runs, scoped ReadOnlySpan<int> tokens, scoped ReadOnlySpan<int> logitPositions)
+    {
+        Enter(string.Join(' ', runs.ToArray().Select(run => run.Count)));
+        return inner.Run(runs, tokens, logitPositions);
+    }
 
     public void Dispose() => inner.Dispose();
 

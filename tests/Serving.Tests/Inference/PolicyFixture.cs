@@ -26,17 +26,23 @@ public sealed class PolicyFixture : IDisposable
 
     private const int Seed = 11;
 
-    public PolicyEngine Engine(int slots = 4, int chunk = 16, int threads = 1, int queueLimit = 4096) =>
-        new(Decoder(slots, chunk, threads), new InferenceOptions { Slots = slots, PrefillChunk = chunk, QueueLimit = queueLimit }, Config.EosTokenIds, Tokenizer.BytesOf);
-
-    internal (PolicyEngine Engine, GatedDecoder Gate) Gated(int slots = 4, int chunk = 16, int queueLimit = 4096)
+    public PolicyEngine Engine(int slots = 4, int chunk = 16, int threads = 1, int queueLimit = 4096, Precision precision = Precision.Float32, int cache = 0)
     {
-        var gate = new GatedDecoder(Decoder(slots, chunk, 1));
-        return (new PolicyEngine(gate, new InferenceOptions { Slots = slots, PrefillChunk = chunk, QueueLimit = queueLimit }, Config.EosTokenIds, Tokenizer.BytesOf), gate);
+        var options = Options(slots, chunk, queueLimit, precision, cache);
+        return new PolicyEngine(PagedDecoder.Load(_folder.Path, new OnnxOptions { Threads = threads }, options), options, Config.EosTokenIds, Tokenizer.BytesOf);
     }
 
-    internal OnnxDecoder Decoder(int slots, int chunk, int threads) =>
-        OnnxDecoder.Load(_folder.Path, new OnnxOptions { Threads = threads }, new InferenceOptions { Slots = slots, PrefillChunk = chunk });
+    internal (PolicyEngine Engine, GatedDecoder Gate) Gated(int slots = 4, int chunk = 16, int queueLimit = 4096, int cache = 0)
+    {
+        var gate = new GatedDecoder(Decoder(slots, chunk));
+        return (new PolicyEngine(gate, Options(slots, chunk, queueLimit, Precision.Float32, cache), Config.EosTokenIds, Tokenizer.BytesOf), gate);
+    }
+
+    internal PagedDecoder Decoder(int slots, int chunk) =>
+        PagedDecoder.Load(_folder.Path, new OnnxOptions { Threads = 1 }, Options(slots, chunk, 4096, Precision.Float32, 0));
+
+    private static InferenceOptions Options(int slots, int chunk, int queueLimit, Precision precision, int cache) =>
+        new() { Slots = slots, PrefillChunk = chunk, QueueLimit = queueLimit, Precision = precision, PrefixCacheTokens = cache };
 
     /// <summary>A prompt of this many tokens, another for each seed.</summary>
     public static int[] Prompt(int length, int seed = 0)

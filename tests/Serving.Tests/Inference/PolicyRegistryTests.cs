@@ -410,19 +410,26 @@ public sealed class PolicyRegistryTests : IDisposable
 
     private sealed class FailingDecoder : IDecoder
     {
-        public int Slots => _engine.Slots;
-
         public int ContextLength => 64;
 
         public int VocabularySize => TinyPolicy.Config.VocabularySize;
 
-        public int LargestPrefill => 64;
+        public int Rows => _engine.Slots + 1;
 
-        public ReadOnlySpan<float> Prefill(int slot, ReadOnlySpan<int> tokens, int start, int logitRows) => throw new InvalidOperationException("the device is lost");
+        public int LargestStep => 256;
 
-        public ReadOnlySpan<float> Decode(ReadOnlySpan<int> tokens, ReadOnlySpan<int> lengths) => throw new InvalidOperationException("the device is lost");
+        public bool SharesRows => false;
 
-        public void CopySlot(int source, int target, int length) => throw new InvalidOperationException("the device is lost");
+        public int Open() => 0;
+
+        public int Fork(int row, int length) => 1;
+
+        public void Close(int row)
+        {
+        }
+
+        public ReadOnlySpan<float> Run(scoped ReadOnlySpan<RowTokens> runs, scoped ReadOnlySpan<int> tokens, scoped ReadOnlySpan<int> logitPositions) =>
+            throw new InvalidOperationException("the device is lost");
 
         public void Dispose()
         {

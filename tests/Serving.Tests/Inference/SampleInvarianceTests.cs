@@ -12,12 +12,14 @@ public sealed class SampleInvarianceTests(PolicyFixture policy) : IClassFixture<
     private readonly CancellationToken _token = TestContext.Current.CancellationToken;
 
     [Theory]
-    [InlineData(1)]
-    [InlineData(2)]
-    public async Task Alone_in_a_full_batch_and_with_neighbours_that_come_and_go(int threads)
+    [InlineData(1, Precision.Float32)]
+    [InlineData(2, Precision.Float32)]
+    [InlineData(1, Precision.Int8)]
+    [InlineData(2, Precision.Int8)]
+    public async Task Alone_in_a_full_batch_and_with_neighbours_that_come_and_go(int threads, Precision precision)
     {
-        using var engine = policy.Engine(slots: 6, threads: threads);
-        using var single = policy.Engine(slots: 6, threads: 1);
+        using var engine = policy.Engine(slots: 6, threads: threads, precision: precision, cache: 300);
+        using var single = policy.Engine(slots: 6, threads: 1, precision: precision);
         var alone = (await single.SampleAsync(_request, null, _token))[0];
 
         // Neighbours of many lengths, some of which outlive the request and some of which end before it.
@@ -50,6 +52,38 @@ public sealed class SampleInvarianceTests(PolicyFixture policy) : IClassFixture<
         }
 
         Assert.True(group.Select(candidate => string.Join(' ', candidate.Tokens)).Distinct().Count() > 5, "Candidates of one prompt are alike.");
+    }
+
+    [Theory]
+    [InlineData(1, Precision.Float32)]
+    [InlineData(2, Precision.Float32)]
+    [InlineData(1, Precision.Int8)]
+    [InlineData(2, Precision.Int8)]
+    public async Task After_a_hit_of_the_prefix_cache_whole_or_in_part(int threads, Precision precision)
+    {
+        using var fresh = policy.Engine(threads: threads, precision: precision);
+        using var engine = policy.Engine(threads: threads, precision: precision, cache: 500);
+        var request = _request with { Candidates = 3 };
+        var expected = await fresh.SampleAsync(request, null, _token);
+
+        // Something that begins alike, then the prompt itself, then the prompt once more.
+        await engine.SampleAsync(request with { Prompt = [.. request.Prompt[..23], 9, 9, 9] }, null, _token);
+        foreach (var reused in new[] { 23, 23 + request.Prompt.Length - 1 })
+        {
+            var actual = await engine.SampleAsync(request, null, _token);
+            Assert.Equal(reused, engine.Statistics.ReusedTokens);
+            foreach (var (left, right) in expected.Zip(actual))
+            {
+                AssertSame(left, right);
+            }
+        }
+
+        // A prompt that goes on where another one ended.
+        var longer = request with { Prompt = [.. request.Prompt, .. expected[0].Tokens[..5], 8, 8] };
+        foreach (var (left, right) in (await fresh.SampleAsync(longer, null, _token)).Zip(await engine.SampleAsync(longer, null, _token)))
+        {
+            AssertSame(left, right);
+        }
     }
 
     [Fact]

@@ -187,8 +187,8 @@ public sealed class PolicyModuleTests : IDisposable
         var tokens = Enumerable.Range(0, 60).Select(i => 4 + (i * 37 % (policy.Config.VocabularySize - 4))).ToArray();
         var expected = policy.Logits(tensor(tokens.Select(token => (long)token).ToArray()).unsqueeze(0)).ToFloats();
 
-        using var decoder = OnnxDecoder.Load(folder, new OnnxOptions { Threads = 1 }, new InferenceOptions { Slots = 2, PrefillChunk = 64 });
-        var actual = decoder.Prefill(0, tokens, 0, tokens.Length);
+        using var decoder = PagedDecoder.Load(folder, new OnnxOptions { Threads = 1 }, new InferenceOptions { Slots = 2, PrefillChunk = 64 });
+        var actual = decoder.Run([new RowTokens(decoder.Open(), tokens.Length)], tokens, [.. Enumerable.Range(0, tokens.Length)]);
 
         Assert.Equal(expected.Length, actual.Length);
         Assert.True(expected.Max() - expected.Min() > 0.5f, "The logits are too flat to tell anything.");
