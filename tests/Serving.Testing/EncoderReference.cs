@@ -79,7 +79,7 @@ public sealed class EncoderReference(EncoderConfig config, IReadOnlyList<NamedTe
 
     internal static double Gelu(double x) => x * 0.5 * (1 + Erf(x / Math.Sqrt(2)));
 
-    /// <summary>Abramowitz and Stegun 7.1.5, the Taylor series, which converges to full precision for the small arguments of a GELU.</summary>
+    /// <summary>Abramowitz and Stegun 7.1.6: a series of positive terms, so nothing cancels.</summary>
     private static double Erf(double x)
     {
         if (Math.Abs(x) > 6)
@@ -88,12 +88,12 @@ public sealed class EncoderReference(EncoderConfig config, IReadOnlyList<NamedTe
         }
 
         var (term, sum) = (x, x);
-        for (var n = 1; n < 400 && Math.Abs(term) > 1e-18; n++)
+        for (var n = 1; Math.Abs(term) > 1e-18 * Math.Abs(sum); n++)
         {
-            term *= -x * x / n;
-            sum += term / ((2 * n) + 1);
+            term *= 2 * x * x / ((2 * n) + 1);
+            sum += term;
         }
 
-        return 2 / Math.Sqrt(Math.PI) * sum;
+        return 2 / Math.Sqrt(Math.PI) * Math.Exp(-x * x) * sum;
     }
 }
