@@ -9,6 +9,9 @@ internal sealed class RenderBudget
     /// <summary>Expressions, bodies and macros inside each other.</summary>
     public const int MostNesting = 400;
 
+    /// <summary>A node evaluated takes about as long as this many characters made.</summary>
+    private const int StepCost = 8;
+
     private long _spent;
     private int _depth;
 
@@ -29,7 +32,7 @@ internal sealed class RenderBudget
 
     public void Enter()
     {
-        Spend(1);
+        Spend(StepCost);
         if (++_depth > MostNesting || !System.Runtime.CompilerServices.RuntimeHelpers.TryEnsureSufficientExecutionStack())
         {
             throw new TemplateRenderException($"expressions, loops and macros are nested more than {MostNesting} deep");
