@@ -3,27 +3,26 @@ namespace Serving.Tokenization.Templates;
 /// <summary>Reads the statements of a template.</summary>
 internal sealed class TemplateParser
 {
-    /// <summary>Names that a template may read but not take for its own functions; larger templates than this are no templates.</summary>
+    /// <summary>Ten times the longest published one.</summary>
     private const int MostCharacters = 1 << 18;
 
     private const string Tags = "break, continue, elif, else, for, generation, if, macro and set";
 
+    private readonly TemplateCursor _cursor;
     private readonly ExpressionParser _expressions;
     private int _loops;
 
     private TemplateParser(List<TemplateToken> tokens)
     {
-        _expressions = new ExpressionParser(tokens);
-        for (var i = 0; i + 1 < tokens.Count; i++)
-        {
-            if (tokens[i].Is("macro") && tokens[i + 1].Kind == TokenKind.Name)
-            {
-                _expressions.Declare(tokens[i + 1].Text);       // macros may call those that follow
-            }
-        }
+        _cursor = new TemplateCursor(tokens);
+
+        // Taken from the whole template beforehand: macros may call those that follow.
+        _expressions = new ExpressionParser(
+            _cursor,
+            tokens.Zip(tokens.Skip(1)).Where(pair => pair.First.Is("macro") && pair.Second.Kind == TokenKind.Name).Select(pair => pair.Second.Text).ToHashSet());
     }
 
-    private TemplateToken Current => _expressions.Current;
+    private TemplateToken Current => _cursor.Current;
 
     /// <exception cref="TemplateSyntaxException">A construct is not understood.</exception>
     public static IReadOnlyList<Statement> Parse(string template)
@@ -35,7 +34,7 @@ internal sealed class TemplateParser
 
         var parser = new TemplateParser(TemplateLexer.Read(template.ReplaceLineEndings("\n")));
         var body = parser.Body([]);
-        return parser.Current.Kind == TokenKind.End ? body : throw parser._expressions.Unexpected();
+        return parser.Current.Kind == TokenKind.End ? body : throw parser._cursor.Unexpected();
     }
 
     /// <summary>Statements up to a tag that begins with one of <paramref name="ends"/>, of which the opening mark and the name are then read.</summary>
@@ -48,16 +47,16 @@ internal sealed class TemplateParser
             switch (token.Kind)
             {
                 case TokenKind.Text:
-                    _expressions.Next();
+                    _cursor.Next();
                     body.Add(new TextOutput(token.Text));
                     break;
                 case TokenKind.BeginOutput:
-                    _expressions.Next();
+                    _cursor.Next();
                     body.Add(new Output(_expressions.Tuple()));
                     Close(TokenKind.EndOutput);
                     break;
                 case TokenKind.BeginTag:
-                    _expressions.Next();
+                    _cursor.Next();
                     if (ends.Contains(Current.Text))
                     {
                         return body;
@@ -74,25 +73,25 @@ internal sealed class TemplateParser
     private void Tag(List<Statement> body)
     {
         var name = Current;
-        _expressions.ExpectName();
+        _cursor.ExpectName();
         switch (name.Text)
         {
             case "if":
-                body.Add(_expressions.Nested(ReadIf));
+                body.Add(_cursor.Nested(ReadIf));
                 break;
             case "for":
-                body.Add(_expressions.Nested(ReadFor));
+                body.Add(_cursor.Nested(ReadFor));
                 break;
             case "set":
-                body.Add(_expressions.Nested(ReadSet));
+                body.Add(_cursor.Nested(ReadSet));
                 break;
             case "macro":
-                body.Add(_expressions.Nested(ReadMacro));
+                body.Add(_cursor.Nested(ReadMacro));
                 break;
             case "generation":
                 // Marks the assistant's part for training; the text is the same without it.
                 CloseTag();
-                body.AddRange(_expressions.Nested(() => Body(["endgeneration"])));
+                body.AddRange(_cursor.Nested(() => Body(["endgeneration"])));
                 End();
                 break;
             case "break" or "continue":
@@ -112,7 +111,7 @@ internal sealed class TemplateParser
         while (true)
         {
             branches.Add((condition, Body(["elif", "else", "endif"])));
-            var end = _expressions.Next().Text;
+            var end = _cursor.Next().Text;
             if (end == "elif")
             {
                 condition = _expressions.Tuple();
@@ -134,12 +133,12 @@ internal sealed class TemplateParser
     private For ReadFor()
     {
         var targets = Names();
-        _expressions.Expect("in");
+        _cursor.Expect("in");
         var items = _expressions.Or();
-        var filter = _expressions.Take("if") ? _expressions.Expression() : null;
+        var filter = _cursor.Take("if") ? _expressions.Expression() : null;
         if (Current.Is("recursive"))
         {
-            throw _expressions.Unexpected();
+            throw _cursor.Unexpected();
         }
 
         CloseTag();
@@ -147,11 +146,11 @@ internal sealed class TemplateParser
         var body = Body(["else", "endfor"]);
         _loops--;
         IReadOnlyList<Statement> otherwise = [];
-        if (_expressions.Next().Text == "else")
+        if (_cursor.Next().Text == "else")
         {
             CloseTag();
             otherwise = Body(["endfor"]);
-            _expressions.Next();
+            _cursor.Next();
         }
 
         CloseTag();
@@ -162,12 +161,12 @@ internal sealed class TemplateParser
     {
         var names = Names();
         string? member = null;
-        if (names.Count == 1 && _expressions.Take("."))
+        if (names.Count == 1 && _cursor.Take("."))
         {
-            member = _expressions.ExpectName();
+            member = _cursor.ExpectName();
         }
 
-        if (_expressions.Take("="))
+        if (_cursor.Take("="))
         {
             var value = _expressions.Tuple();
             CloseTag();
@@ -176,7 +175,7 @@ internal sealed class TemplateParser
 
         if (member is not null || names.Count != 1 || Current.Kind != TokenKind.EndTag)
         {
-            throw _expressions.Unexpected();
+            throw _cursor.Unexpected();
         }
 
         CloseTag();
@@ -187,16 +186,16 @@ internal sealed class TemplateParser
 
     private Macro ReadMacro()
     {
-        var name = _expressions.ExpectName();
+        var name = _cursor.ExpectName();
         var parameters = new List<(string, Expression?)>();
-        _expressions.Expect("(");
-        while (!_expressions.Take(")"))
+        _cursor.Expect("(");
+        while (!_cursor.Take(")"))
         {
-            var parameter = _expressions.ExpectName();
-            parameters.Add((parameter, _expressions.Take("=") ? _expressions.Expression() : null));
+            var parameter = _cursor.ExpectName();
+            parameters.Add((parameter, _cursor.Take("=") ? _expressions.Expression() : null));
             if (!Current.Is(")"))
             {
-                _expressions.Expect(",");
+                _cursor.Expect(",");
             }
         }
 
@@ -212,16 +211,16 @@ internal sealed class TemplateParser
     /// <summary>a, or a, b, or (a, b).</summary>
     private List<string> Names()
     {
-        var bracketed = _expressions.Take("(");
-        List<string> names = [_expressions.ExpectName()];
-        while (_expressions.Take(","))
+        var bracketed = _cursor.Take("(");
+        List<string> names = [_cursor.ExpectName()];
+        while (_cursor.Take(","))
         {
-            names.Add(_expressions.ExpectName());
+            names.Add(_cursor.ExpectName());
         }
 
         if (bracketed)
         {
-            _expressions.Expect(")");
+            _cursor.Expect(")");
         }
 
         return names;
@@ -230,7 +229,7 @@ internal sealed class TemplateParser
     /// <summary>The name of an end tag, and its close.</summary>
     private void End()
     {
-        _expressions.Next();
+        _cursor.Next();
         CloseTag();
     }
 
@@ -240,9 +239,9 @@ internal sealed class TemplateParser
     {
         if (Current.Kind != kind)
         {
-            throw _expressions.Unexpected();
+            throw _cursor.Unexpected();
         }
 
-        _expressions.Next();
+        _cursor.Next();
     }
 }
