@@ -34,8 +34,8 @@ internal sealed class RegexCharacters(RegexRewriting rewriting)
             else if (c == '-')
             {
                 // A range when something stands on both sides.
-                rewriting.Written.Append(rewriting.At == first || (rewriting.At + 1 < rewriting.Pattern.Length && rewriting.Pattern[rewriting.At + 1] == ']') ? @"\-" : "-");
                 rewriting.At++;
+                rewriting.Written.Append(rewriting.At == first + 1 || (!rewriting.Ended && rewriting.Current == ']') ? @"\-" : "-");
             }
             else
             {

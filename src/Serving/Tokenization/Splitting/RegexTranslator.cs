@@ -125,7 +125,7 @@ internal sealed class RegexTranslator
             return;
         }
 
-        var braces = false;
+        var (repeats, ranged) = (false, true);
         if (_rewriting.Current is '*' or '+' or '?')
         {
             _rewriting.Written.Append(_rewriting.Pattern[_rewriting.At++]);
@@ -134,20 +134,21 @@ internal sealed class RegexTranslator
         {
             _rewriting.Written.Append(CultureInfo.InvariantCulture, $"{{{low},{high}}}");
             _rewriting.At += length;
-            braces = true;
+            (repeats, ranged) = (true, low != high);
         }
         else
         {
             return;
         }
 
-        switch (!_rewriting.Ended ? _rewriting.Current : '\0')
+        // In Ruby's syntax a{2,3}+ and a{2}? are repeats of a repeat, not possessive and not lazy.
+        switch (_rewriting.Ended ? '\0' : _rewriting.Current)
         {
-            case '+' when !braces:
+            case '+' when !repeats:
                 _rewriting.Written.Insert(atom, "(?>").Append(')');
                 _rewriting.At++;
                 break;
-            case '?' when !braces || _rewriting.Pattern[_rewriting.At - 2] == ',' || _rewriting.Pattern.LastIndexOf(',', _rewriting.At - 1) > _rewriting.Pattern.LastIndexOf('{', _rewriting.At - 1):
+            case '?' when ranged:
                 _rewriting.Written.Append('?');
                 _rewriting.At++;
                 break;
