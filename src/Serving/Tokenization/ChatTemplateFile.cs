@@ -40,9 +40,12 @@ internal static class ChatTemplateFile
             return field.Text();
         }
 
-        var named = field.Items().ToDictionary(item => item.Required("name").Text(), item => item.Required("template").Text(), StringComparer.Ordinal);
-        return named.TryGetValue("default", out var template) ? template
-            : throw field.Broken($"has the templates {string.Join(", ", named.Keys)}, but none named \"default\"");
+        JsonField[] named = [.. field.Items()];
+        var names = named.Select(item => item.Required("name").Text()).ToArray();
+        var chosen = Array.IndexOf(names, "default");
+        return chosen >= 0
+            ? named[chosen].Required("template").Text()
+            : throw field.Broken($"has the templates {string.Join(", ", names)}, but none named \"default\"");
     }
 
     /// <summary>A special token is a text or an object with "content".</summary>

@@ -24,6 +24,8 @@ internal sealed record TokenizerFile(
     /// <summary>Room for the largest published tokenizer (34 MB), and a bound on what a file can make us allocate.</summary>
     private const long MostBytes = 128 << 20;
 
+    private const int MostContent = 4_096;
+
     private static readonly JsonDocumentOptions _strict = new() { AllowDuplicateProperties = false, MaxDepth = 64 };
 
     /// <exception cref="TokenizerException">The file is missing, damaged or of an unsupported kind; the message names the field.</exception>
@@ -81,9 +83,17 @@ internal sealed record TokenizerFile(
             normalize,
             preTokenizer,
             new AddedTokens(added.Where(token => !token.Normalized).Select(token => (token.Content, token))),
-            new AddedTokens(added.Where(token => token.Normalized).Select(token => (normalize(token.Content), token))),
+            new AddedTokens(added.Where(token => token.Normalized).Select(token => (NormalizedContent(token, normalize, root), token))),
             DecoderReader.Read(root.Optional("decoder"), ids, known.Max() + 1, special.Contains),
             SpecialTokens.Read(root.Optional("post_processor"), known.Contains));
+    }
+
+    private static string NormalizedContent(AddedToken token, TextRule normalize, JsonField root)
+    {
+        var content = normalize(token.Content);
+        return content.Length <= MostContent
+            ? content
+            : throw root.Required("normalizer").Broken($"makes the added token {token.Id} longer than {MostContent} characters");
     }
 
     private static List<AddedToken> ReadAdded(JsonField list, Dictionary<string, int> entries)

@@ -103,6 +103,19 @@ public sealed class ChatTemplateTests
     }
 
     [Fact]
+    public void Odd_numbers_and_arguments_are_no_crash()
+    {
+        const string least = "(0 - 9223372036854775807 - 1)";
+        var text = Template(
+            $"{{{{ {least} // -1 }}}} {{{{ {least} % -1 }}}} {{{{ {least} is divisibleby(-1) }}}} {{{{ {least} | abs }}}} {{{{ 'ab'.startswith(prefix='a') }}}} "
+            + "{{ '😀bc'[0] }}{{ '😀bc'[::-1] }}{{ 'abc'[-2:] }}{{ 'abc'[9:] }}{{ [1, 2, 3][-9:2] }}{{ messages[0].content[1:3] }}").Render(_hello);
+
+        Assert.EndsWith("True 😀cb😀bc[1, 2]el", text);
+        Assert.Throws<TokenizerException>(() => Template("{{ a.99999999999999999999 }}"));
+        Assert.Equal("", Template("{{ messages[99999999999999999999] }}").Render(_hello));
+    }
+
+    [Fact]
     public void Nesting_and_size_of_a_template_are_bounded()
     {
         var brackets = "{{ " + new string('[', 10_000) + new string(']', 10_000) + " }}";

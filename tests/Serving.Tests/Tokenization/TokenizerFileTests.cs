@@ -77,6 +77,8 @@ public sealed class TokenizerFileTests : IDisposable
     [InlineData("pre_tokenizer", """{"type":"Metaspace","replacement":"_","prepend_scheme":"always","add_prefix_space":false}""", "contradicts add_prefix_space")]
     [InlineData("decoder", """{"type":"CTC"}""", "decoder.type \"CTC\" is not supported")]
     [InlineData("decoder", """{"type":"Sequence","decoders":[{"type":"Fuse"},{"type":"Strip","content":" ","start":0,"stop":1}]}""", "decoder.decoders[1]")]
+    [InlineData("decoder", """{"type":"Replace","pattern":{"Regex":"(a+)+"},"content":""}""", "decoder.pattern")]
+    [InlineData("decoder", """{"type":"Replace","pattern":{"String":"a"},"content":"aaaaaaaaaaaaaaaaa"}""", "longer than 16 characters")]
     [InlineData("post_processor", """{"type":"Other"}""", "post_processor.type \"Other\"")]
     [InlineData("post_processor", """{"type":"BertProcessing","sep":["[SEP]",9],"cls":["[CLS]",0]}""", "post_processor.sep is not a token")]
     [InlineData("post_processor", """{"type":"TemplateProcessing","single":[{"SpecialToken":{"id":"x"}}],"special_tokens":{}}""", "special_tokens.x is missing")]

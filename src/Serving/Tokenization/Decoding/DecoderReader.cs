@@ -12,6 +12,8 @@ internal sealed class DecoderReader
 {
     private const string Supported = "ByteFallback, ByteLevel, Fuse, Metaspace, Replace, Sequence, Strip and WordPiece";
 
+    private const int MostReplacement = 16;
+
     private readonly List<Func<Part, Part>> _steps = [];
     private bool _fused;
     private int _strippedSpaces;
@@ -131,8 +133,19 @@ internal sealed class DecoderReader
 
     private void AddReplace(JsonField field)
     {
+        // Every entry is worked on when the file is loaded: a literal costs little, whoever wrote it.
+        if (field.Required("pattern").Optional("String") is null)
+        {
+            throw field.Required("pattern").Unsupported("{\"String\": ...}");
+        }
+
         var pattern = TextPattern.Read(field.Required("pattern"));
         var content = field.Required("content").Text();
+        if (content.Length > MostReplacement)
+        {
+            throw field.Required("content").Broken($"is longer than {MostReplacement} characters");
+        }
+
         _steps.Add(part =>
         {
             var replaced = new StringBuilder();

@@ -1,3 +1,5 @@
+using System.Text;
+
 namespace Serving.Tokenization.Templates;
 
 /// <summary>Evaluates expressions. Not thread-safe: it spends one rendering's budget.</summary>
@@ -54,27 +56,42 @@ internal sealed class Evaluator(RenderBudget budget, TimeProvider time, Func<str
     private object? Sliced(Slice slice, Scope scope)
     {
         var target = Evaluate(slice.Target, scope);
-        var items = Values.Items(target is null or Undefined ? throw new TemplateRenderException($"{Values.Kind(target)} cannot be sliced") : target);
+        if (target is string text)
+        {
+            Rune[] characters = [.. text.EnumerateRunes()];
+            var part = new StringBuilder();
+            foreach (var place in Places(slice, characters.Length, scope))
+            {
+                part.Append(characters[place]);
+            }
+
+            return budget.Made(part.ToString());
+        }
+
+        var items = target as List<object?> ?? throw new TemplateRenderException($"{Values.Kind(target)} cannot be sliced");
+        List<object?> taken = [.. Places(slice, items.Count, scope).Select(place => items[place])];
+        budget.Spend(taken.Count);
+        return taken;
+    }
+
+    /// <summary>Python's rule: bounds count from the end when they are negative, and are then cut to the list.</summary>
+    private IEnumerable<int> Places(Slice slice, int count, Scope scope)
+    {
         var step = Bound(slice.Step, scope) ?? 1;
         if (step == 0)
         {
             throw new TemplateRenderException("the step of a slice is 0");
         }
 
-        // Python's rule: bounds from the end when negative, then cut to the list.
-        var (low, high) = step > 0 ? (0, (long)items.Count) : (-1, items.Count - 1L);
+        var (low, high) = step > 0 ? (0, (long)count) : (-1, count - 1L);
         var from = Place(Bound(slice.From, scope), step > 0 ? low : high);
         var to = Place(Bound(slice.To, scope), step > 0 ? high : low);
-        var part = new List<object?>();
         for (var i = from; step > 0 ? i < to : i > to; i += step)
         {
-            part.Add(items[(int)i]);
+            yield return (int)i;
         }
 
-        budget.Spend(items.Count);
-        return target is string ? string.Concat(part) : part;
-
-        long Place(long? bound, long absent) => bound is not { } b ? absent : Math.Clamp(b < 0 ? b + items.Count : b, low, high);
+        long Place(long? bound, long absent) => bound is not { } b ? absent : Math.Clamp(b < 0 ? b + count : b, low, high);
     }
 
     private long? Bound(Expression? bound, Scope scope) =>

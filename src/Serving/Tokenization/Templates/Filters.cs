@@ -44,7 +44,7 @@ internal static class Filters
             case "map" or "select" or "reject" or "selectattr" or "rejectattr":
                 return Each(name, Values.Items(value), arguments, budget);
             case "abs":
-                return value is double number ? (object)Math.Abs(number) : Math.Abs(Values.Integer(value, "what abs takes"));
+                return value is double number ? (object)Math.Abs(number) : Values.Integer(value, "what abs takes") is var whole && whole < 0 ? -whole : whole;
             case "int":
                 return value is string digits ? Texts.ToNumber(digits, whole: true) : value is long ? value : (long)(Values.Number(value) ?? 0);
             case "float":

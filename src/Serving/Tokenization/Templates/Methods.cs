@@ -32,8 +32,9 @@ internal static class Methods
             case "capitalize":
                 return Texts.Capitalize(text);
             case "startswith" or "endswith":
-                var affixes = arguments.Required(0, "prefix") is List<object?> several ? several : [arguments.Positional[0]];
-                return affixes.Any(affix => affix is string s
+                var affix = arguments.Required(0, "prefix");
+                var affixes = affix as List<object?> ?? [affix];
+                return affixes.Any(one => one is string s
                     && (name == "startswith" ? text.StartsWith(s, StringComparison.Ordinal) : text.EndsWith(s, StringComparison.Ordinal)));
             case "split":
                 return Texts.Split(text, arguments.Or(0, "sep") as string, Values.Integer(arguments.Or(1, "maxsplit", -1L), "maxsplit"));

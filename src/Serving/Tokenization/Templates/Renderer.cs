@@ -38,7 +38,9 @@ internal sealed class Renderer
                 index += index < 0 ? items.Count : 0;
                 return index >= 0 && index < items.Count ? items[(int)index] : new Undefined($"item {name} of {items.Count}");
             case string text when name is long index:
-                return MemberOf(Values.Items(text), index);
+                Rune[] characters = [.. text.EnumerateRunes()];
+                index += index < 0 ? characters.Length : 0;
+                return index >= 0 && index < characters.Length ? characters[index].ToString() : new Undefined($"character {name} of {characters.Length}");
             default:
                 return new Undefined(name as string ?? "a member");
         }

@@ -64,7 +64,7 @@ internal static class Tests
             ">" or "gt" or "greaterthan" => Values.Compare(value, other) > 0,
             ">=" or "ge" => Values.Compare(value, other) >= 0,
             "in" => Values.Contains(other, value, budget),
-            _ => Values.Integer(other, "the divisor") is not 0 and var divisor && Values.Integer(value, "what is divided") % divisor == 0,
+            _ => Values.Integer(other, "the divisor") is not 0 and var divisor && (divisor == -1 || Values.Integer(value, "what is divided") % divisor == 0),
         };
     }
 }

@@ -27,6 +27,9 @@ internal sealed class Mapping : OrderedDictionary<string, object?>
 /// </summary>
 internal static class Values
 {
+    /// <summary>Each becomes a value of its own, thirty times as large.</summary>
+    private const int MostCharacters = 100_000;
+
     public static bool IsTrue(object? value) => value switch
     {
         null or Undefined => false,
@@ -134,6 +137,7 @@ internal static class Values
     {
         List<object?> items => items,
         Mapping mapping => [.. mapping.Keys],
+        string { Length: > MostCharacters } => throw new TemplateRenderException($"a text of more than {MostCharacters} characters is not taken apart"),
         string text => [.. text.EnumerateRunes().Select(c => (object?)c.ToString())],
         Undefined => [],
         _ => throw new TemplateRenderException($"{Kind(value)} has no items"),
