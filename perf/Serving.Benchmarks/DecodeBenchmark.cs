@@ -14,7 +14,8 @@ namespace Serving.Benchmarks;
 /// </summary>
 internal static class DecodeBenchmark
 {
-    private static readonly Dictionary<string, DecoderConfig> _shapes = new()
+    /// <summary>Shapes by the names that docs call them.</summary>
+    public static Dictionary<string, DecoderConfig> Shapes { get; } = new()
     {
         ["m10"] = Shape(8192, 320, 8, 5, 864),           // 12.5 M parameters
         ["m110"] = Shape(32_000, 768, 12, 12, 2048),     // 110 M
@@ -23,7 +24,7 @@ internal static class DecodeBenchmark
     public static int Run(string[] args)
     {
         var model = new Option<string?>("--model") { Description = "Policy folder; none = random weights of --shape." };
-        var shape = new Option<string>("--shape") { DefaultValueFactory = _ => "m10" }.AcceptOnlyFromAmong([.. _shapes.Keys]);
+        var shape = new Option<string>("--shape") { DefaultValueFactory = _ => "m10" }.AcceptOnlyFromAmong([.. Shapes.Keys]);
         var precision = new Option<Precision[]>("--precision") { DefaultValueFactory = _ => [Precision.Float32, Precision.Int8], AllowMultipleArgumentsPerToken = true };
         var rows = new Option<int[]>("--rows") { DefaultValueFactory = _ => [1, 4, 16, 32], AllowMultipleArgumentsPerToken = true };
         var threads = new Option<int[]>("--threads") { DefaultValueFactory = _ => [1, 2], AllowMultipleArgumentsPerToken = true };
@@ -39,7 +40,7 @@ internal static class DecodeBenchmark
             if (folder is null)
             {
                 folder = random.Path;
-                TinyPolicy.Write(folder, _shapes[parsed.GetValue(shape)!]);
+                TinyPolicy.Write(folder, Shapes[parsed.GetValue(shape)!]);
             }
 
             var name = parsed.GetValue(model) ?? parsed.GetValue(shape)!;

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Serving.Inference;
 using Serving.Onnx;
 
@@ -37,7 +38,62 @@ internal sealed class RunningLoad(DecodeLoad load, TimedDecoder decoder, Inferen
         return Measure(rows, () => [.. prompts.Select(prompt => _engine.SampleAsync(Request(prompt, 1, load.Tokens + rows), null, CancellationToken.None))]);
     }
 
+    /// <summary>The same new prompt twice: CPU milliseconds to the first tokens, prompt tokens run in all, memory held at the end of the first.</summary>
+    public (double First, double Second, long Prefilled, long Bytes) Twice(int rows)
+    {
+        var prompt = Text(_salt++);
+        var before = _engine.Statistics.PrefilledTokens;
+        var held = decoder.KeyValueBytes;
+        var first = Measure(rows, () => [_engine.SampleAsync(Request(prompt, rows, load.Tokens), null, CancellationToken.None)]);
+        var bytes = decoder.Last.KeyValueBytes - held;
+        var second = Measure(rows, () => [_engine.SampleAsync(Request(prompt, rows, load.Tokens), null, CancellationToken.None)]);
+        return (first.Prefill, second.Prefill, _engine.Statistics.PrefilledTokens - before, bytes);
+    }
+
+    /// <summary>Bytes of keys and values when every row holds the prompt by itself.</summary>
+    public long Unshared(int rows) => rows * decoder.BytesOf(load.Prompt + load.Tokens);
+
+    /// <summary>Milliseconds between the tokens of streams: usually, and at worst while a new prompt comes in.</summary>
+    public (double Median, double Worst) Gaps(int streams)
+    {
+        using var stop = new CancellationTokenSource();
+        var arrivals = Enumerable.Range(0, streams).Select(_ => new List<double>()).ToArray();
+        var readers = arrivals.Select(times => Task.Run(() => Read(times, stop.Token))).ToArray();
+        while (arrivals.Any(times => times.Count < 60))
+        {
+            Task.Delay(2).GetAwaiter().GetResult();
+        }
+
+        var begin = Now();
+        _engine.SampleAsync(Request(Text(_salt++), 1, 1), null, CancellationToken.None).GetAwaiter().GetResult();
+        var end = Now();
+        Task.Delay(20).GetAwaiter().GetResult();
+        stop.Cancel();
+        Task.WhenAll(readers).GetAwaiter().GetResult();
+        double[] gaps = [.. arrivals.SelectMany(times => times.Zip(times.Skip(1), (left, right) => (At: right, Gap: right - left))).Where(gap => gap.At < begin).Select(gap => gap.Gap).Skip(streams * 10)];
+        var worst = arrivals.SelectMany(times => times.Zip(times.Skip(1), (left, right) => (From: left, To: right))).Where(gap => gap.To > begin && gap.From < end).Max(gap => gap.To - gap.From);
+        return (StepCost.Middle(gaps), worst);
+    }
+
     public void Dispose() => _engine.Dispose();
+
+    private async Task Read(List<double> times, CancellationToken stop)
+    {
+        try
+        {
+            var salt = Interlocked.Increment(ref _salt);
+            var request = Request(Text(salt)[..16], 1, 800);
+            await foreach (var step in _engine.StreamAsync(request, stop))
+            {
+                times.Add(Now());
+            }
+        }
+        catch (OperationCanceledException)
+        {
+        }
+    }
+
+    private static double Now() => Stopwatch.GetTimestamp() * 1000.0 / Stopwatch.Frequency;
 
     private StepCost Measure(int rows, Func<Task<Candidate[]>[]> begin)
     {

@@ -16,8 +16,13 @@ internal sealed class TimedDecoder(PagedDecoder decoder) : IDecoder
     /// <summary>Of the last such step so far.</summary>
     public Reading Last { get; private set; }
 
+    /// <summary>Memory of one row of so many tokens by itself.</summary>
+    public long BytesOf(int tokens) => decoder.RowBytes(tokens);
+
     /// <summary>Begins anew; no request may be running.</summary>
     public void Watch(int rows) => (_rows, _steps) = (rows, 0);
+
+    public long KeyValueBytes => decoder.KeyValueBytes;
 
     public int ContextLength => decoder.ContextLength;
 

@@ -14,6 +14,7 @@ internal static class GenerationErrors
         InvalidRequestException invalid => ApiError.BadRequest(invalid.Message, invalid.Parameter),
         OverloadedException overloaded =>
             new(StatusCodes.Status429TooManyRequests, "rate_limit_error", "overloaded", overloaded.Message, null, overloaded.RetryAfter),
+        DeadlineExceededException late => new(StatusCodes.Status504GatewayTimeout, ApiError.ServerError, "deadline_exceeded", late.Message),
         ScorerException scorer => ServerFault("scorer_failed", scorer),
         // Not "busy, come back": the answer exists, but it may not go out before its record is safe.
         EpisodeLogException log => ServerFault("episode_log_failed", log),

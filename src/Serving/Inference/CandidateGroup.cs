@@ -42,7 +42,7 @@ internal sealed class CandidateGroup : EngineRequest
     public void Report(Sequence sequence)
     {
         var candidate = sequence.Finished is null ? null : sequence.ToCandidate();
-        _events?.Writer.TryWrite(new TokenEvent(sequence.TakeText(), candidate));
+        _events?.Writer.TryWrite(new TokenEvent(sequence.TakeText(), candidate, sequence.LastToken, sequence.LastLogProb));
         if (candidate is null)
         {
             return;
@@ -58,6 +58,8 @@ internal sealed class CandidateGroup : EngineRequest
             ThreadPool.UnsafeQueueUserWorkItem(static work => work.Group.Call(work.Candidate), (Group: this, Candidate: candidate), preferLocal: false);
         }
     }
+
+    protected override bool Finished => _completion.Task.IsCompleted;
 
     protected override void OnCanceled(CancellationToken cancellationToken)
     {

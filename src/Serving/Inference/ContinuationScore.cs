@@ -24,6 +24,8 @@ internal sealed class ContinuationScore(int[] prompt, int[] continuation)
         _completion.TrySetResult(_logProbs);
     }
 
+    protected override bool Finished => _completion.Task.IsCompleted;
+
     protected override void OnCanceled(CancellationToken cancellationToken) => _completion.TrySetCanceled(cancellationToken);
 
     protected override void OnFailed(Exception reason) => _completion.TrySetException(reason);

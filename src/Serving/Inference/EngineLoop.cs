@@ -220,7 +220,7 @@ internal sealed class EngineLoop : IDisposable
     private void Sample(Sequence sequence, ReadOnlySpan<float> logits)
     {
         var group = sequence.Group;
-        if (_sampler.Draw(logits, group.Request.Sampling, sequence.NextUniform) is not { } sampled)
+        if (_sampler.Draw(logits, group.Request.Sampling, sequence.NextUniform, sequence.History) is not { } sampled)
         {
             group.Fail(NotFinite());
             return;
@@ -228,7 +228,8 @@ internal sealed class EngineLoop : IDisposable
 
         Volatile.Write(ref _generatedTokens, _generatedTokens + 1);
         var ends = !group.Request.Sampling.IgnoreEos && _endTokens.AsSpan().Contains(sampled.Token);
-        sequence.Append(sampled, _bytesOf(sampled.Token).Span, ends);
+        var count = group.Request.Sampling.TopLogProbs;
+        sequence.Append(sampled, count > 0 ? _sampler.Top(logits, count) : null, _bytesOf(sampled.Token).Span, ends);
         group.Report(sequence);
     }
 

@@ -4,6 +4,7 @@ namespace Serving.Inference;
 internal abstract class EngineRequest
 {
     private CancellationTokenRegistration _registration;
+    private ITimer? _deadline;
     private volatile bool _closed;
 
     /// <param name="tokens">What to prefill.</param>
@@ -37,6 +38,21 @@ internal abstract class EngineRequest
             },
             null);
 
+    /// <summary>Fails the request when a time has passed. Call before it is queued.</summary>
+    public void EndAfter(AdmissionQueue queue, TimeSpan deadline, TimeProvider time) =>
+        _deadline = time.CreateTimer(
+            _ =>
+            {
+                if (!_closed && !Finished)
+                {
+                    Fail(new DeadlineExceededException(deadline));
+                    queue.NoteCancellation();
+                }
+            },
+            null,
+            deadline,
+            Timeout.InfiniteTimeSpan);
+
     /// <summary>Ends the request with an error. Any thread.</summary>
     public void Fail(Exception reason)
     {
@@ -46,7 +62,14 @@ internal abstract class EngineRequest
     }
 
     /// <summary>The request no longer listens to its cancellation token.</summary>
-    protected void Detach() => _registration.Unregister();
+    protected void Detach()
+    {
+        _registration.Unregister();
+        _deadline?.Dispose();
+    }
+
+    /// <summary>Whether the caller has its answer.</summary>
+    protected abstract bool Finished { get; }
 
     protected abstract void OnCanceled(CancellationToken cancellationToken);
 

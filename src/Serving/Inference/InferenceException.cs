@@ -13,6 +13,13 @@ public sealed class OverloadedException(TimeSpan retryAfter) : Exception("The se
     public TimeSpan RetryAfter { get; } = retryAfter;
 }
 
+/// <summary>A request took longer than its deadline; what it held is free again.</summary>
+public sealed class DeadlineExceededException(TimeSpan deadline)
+    : Exception($"The request was not finished within its deadline of {deadline.TotalSeconds:0.###} s: ask for fewer or shorter candidates, or allow more time.")
+{
+    public TimeSpan Deadline { get; } = deadline;
+}
+
 /// <summary>The policy failed while it ran a request: non-finite logits, an error of the runtime, or the policy was unloaded.</summary>
 public sealed class InferenceFailedException : Exception
 {

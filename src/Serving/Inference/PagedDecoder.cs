@@ -67,6 +67,9 @@ public sealed unsafe class PagedDecoder : IDecoder
     /// <summary>Memory of keys and values that rows hold, in bytes; shared pages count once.</summary>
     public long KeyValueBytes => _pages.InUse * _pages.PageBytes;
 
+    /// <summary>Bytes of keys and values of a row that shares nothing.</summary>
+    public long RowBytes(int tokens) => (tokens + KvPages.PageTokens - 1) / KvPages.PageTokens * _pages.PageBytes;
+
     /// <summary>Loads config.json and the weights of a policy folder.</summary>
     /// <exception cref="ModelException">A file is missing or damaged, or the weights are not the config's.</exception>
     public static PagedDecoder Load(string folder, OnnxOptions onnx, InferenceOptions inference)

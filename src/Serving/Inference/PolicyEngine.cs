@@ -12,15 +12,19 @@ public sealed class PolicyEngine : IDisposable
     private readonly AdmissionQueue _queue;
     private readonly EngineLoop _loop;
     private readonly Thread _thread;
+    private readonly TimeProvider _time;
     private int _disposed;
 
     /// <param name="decoder">The model; owned from here on.</param>
     /// <param name="options">Limits.</param>
     /// <param name="endTokens">Tokens that end an answer.</param>
     /// <param name="bytesOf">What a token stands for; empty for special tokens. Called on the engine thread with any id of the vocabulary.</param>
-    public PolicyEngine(IDecoder decoder, InferenceOptions options, IReadOnlyList<int> endTokens, Func<int, ReadOnlyMemory<byte>> bytesOf)
+    /// <param name="time">Clock of deadlines; the system's when none is given.</param>
+    public PolicyEngine(
+        IDecoder decoder, InferenceOptions options, IReadOnlyList<int> endTokens, Func<int, ReadOnlyMemory<byte>> bytesOf, TimeProvider? time = null)
     {
         _decoder = decoder;
+        _time = time ?? TimeProvider.System;
         _queue = new AdmissionQueue(options.QueueLimit);
         _loop = new EngineLoop(decoder, _queue, options, [.. endTokens], bytesOf);
         _thread = new Thread(_loop.Run) { IsBackground = true, Name = "policy engine" };
@@ -45,6 +49,7 @@ public sealed class PolicyEngine : IDisposable
     /// <param name="cancellationToken">Abandons the whole group.</param>
     /// <exception cref="InvalidRequestException">The prompt is empty, too long or holds an unknown id.</exception>
     /// <exception cref="OverloadedException">The admission queue is full.</exception>
+    /// <exception cref="DeadlineExceededException">The request's deadline has passed.</exception>
     /// <exception cref="InferenceFailedException">The model gave no usable logits, or the engine has stopped.</exception>
     public Task<Candidate[]> SampleAsync(SampleRequest request, Action<Candidate>? finished, CancellationToken cancellationToken) =>
         Submit(request, finished, streams: false, cancellationToken).Completion;
@@ -113,6 +118,11 @@ public sealed class PolicyEngine : IDisposable
         RequestRules.Check(request, _decoder);
         var limit = Math.Min(request.Sampling.MaxTokens, _decoder.ContextLength - request.Prompt.Length);
         var group = new CandidateGroup(request, limit, finished, streams);
+        if (request.Deadline is { } deadline)
+        {
+            group.EndAfter(_queue, deadline, _time);
+        }
+
         Enqueue(group, cancellationToken);
         return group;
     }

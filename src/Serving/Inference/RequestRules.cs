@@ -22,6 +22,19 @@ internal static class RequestRules
             float.IsFinite(sampling.Temperature) && sampling.Temperature >= 0, $"temperature is {sampling.Temperature}; it must be 0 or more.", "temperature");
         Demand(sampling.TopK >= 0, $"top_k is {sampling.TopK}; it must be 0 (all) or more.", "top_k");
         Demand(sampling.TopP is > 0 and <= 1, $"top_p is {sampling.TopP}; it must be above 0 and at most 1.", "top_p");
+        Demand(sampling.MinP is >= 0 and <= 1, $"min_p is {sampling.MinP}; it must be from 0 to 1.", "min_p");
+        Demand(
+            float.IsFinite(sampling.RepetitionPenalty) && sampling.RepetitionPenalty > 0,
+            $"repetition_penalty is {sampling.RepetitionPenalty}; it must be above 0.",
+            "repetition_penalty");
+        Demand(float.IsFinite(sampling.PresencePenalty), $"presence_penalty is {sampling.PresencePenalty}; it must be a number.", "presence_penalty");
+        Demand(float.IsFinite(sampling.FrequencyPenalty), $"frequency_penalty is {sampling.FrequencyPenalty}; it must be a number.", "frequency_penalty");
+        Demand(
+            sampling.LogitBias.All(bias => bias.Key >= 0 && bias.Key < decoder.VocabularySize && bias.Value < float.PositiveInfinity),
+            $"logit_bias must give numbers to token ids from 0 to {decoder.VocabularySize - 1}.",
+            "logit_bias");
+        Demand(sampling.TopLogProbs is >= 0 and <= 20, $"top_logprobs is {sampling.TopLogProbs}; it must be from 0 to 20.", "top_logprobs");
+        Demand(request.Deadline is null || request.Deadline > TimeSpan.Zero, $"The deadline is {request.Deadline}; it must be above 0.", "deadline");
         Demand(sampling.Stop.All(stop => !string.IsNullOrEmpty(stop)), "A stop string is empty.", "stop");
     }
 

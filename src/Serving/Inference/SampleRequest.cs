@@ -4,7 +4,11 @@ namespace Serving.Inference;
 /// <param name="Prompt">Token ids, at least one.</param>
 /// <param name="Candidates">How many; they share one prefill.</param>
 /// <param name="FirstCandidate">Index of the first one: candidate k of a group equals a lone request with FirstCandidate = k.</param>
-public sealed record SampleRequest(int[] Prompt, SamplingParameters Sampling, int Candidates = 1, int FirstCandidate = 0);
+public sealed record SampleRequest(int[] Prompt, SamplingParameters Sampling, int Candidates = 1, int FirstCandidate = 0)
+{
+    /// <summary>Longest time from now to the last candidate; the request then fails with <see cref="DeadlineExceededException"/>. None = no limit.</summary>
+    public TimeSpan? Deadline { get; init; }
+}
 
 /// <summary>Why an answer ended.</summary>
 public enum FinishReason
@@ -20,11 +24,17 @@ public enum FinishReason
 /// <param name="Index">Its number within the request, from 0.</param>
 /// <param name="Tokens">Sampled ids, a final end-of-sequence token included.</param>
 /// <param name="LogProbs">log p(token) under the model: softmax of the raw logits, temperature 1.</param>
-/// <param name="SampledLogProbs">log p(token) under the distribution actually drawn from (after temperature, top-k, top-p).</param>
+/// <param name="SampledLogProbs">log p(token) under the distribution actually drawn from (after penalties, temperature, top-k, top-p, min-p).</param>
 /// <param name="Text">Decoded text, cut before a stop string.</param>
-public sealed record Candidate(int Index, int[] Tokens, float[] LogProbs, float[] SampledLogProbs, string Text, FinishReason FinishReason);
+public sealed record Candidate(int Index, int[] Tokens, float[] LogProbs, float[] SampledLogProbs, string Text, FinishReason FinishReason)
+{
+    /// <summary>The most probable tokens of each position under the model, best first; empty unless asked for.</summary>
+    public IReadOnlyList<TokenLogProb[]> TopLogProbs { get; init; } = [];
+}
 
 /// <summary>One step of a streamed answer.</summary>
 /// <param name="Text">Text that became complete (may be empty).</param>
 /// <param name="Finished">The whole candidate, with the last event only.</param>
-public sealed record TokenEvent(string Text, Candidate? Finished);
+/// <param name="Token">The id that was sampled.</param>
+/// <param name="LogProb">Its log-probability under the model.</param>
+public sealed record TokenEvent(string Text, Candidate? Finished, int Token, float LogProb);

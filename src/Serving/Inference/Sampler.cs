@@ -4,8 +4,8 @@ using Serving.Onnx;
 namespace Serving.Inference;
 
 /// <summary>
-/// Draws tokens from rows of logits by temperature, then top-k, then top-p (the order of Hugging Face's warpers). A draw is a pure function of the
-/// row, the parameters and the uniform number. Not thread-safe: it owns scratch memory.
+/// Draws tokens from rows of logits: penalties and bias, temperature, then top-k, top-p, min-p (the order of Hugging Face's warpers). A draw is a pure
+/// function of the row, the parameters, the history and the uniform number. Not thread-safe: it owns scratch memory.
 /// </summary>
 internal sealed class Sampler(int vocabularySize) : IDisposable
 {
@@ -19,12 +19,14 @@ internal sealed class Sampler(int vocabularySize) : IDisposable
     private readonly TensorBuffer<float> _weights = new(vocabularySize);
     private readonly double[] _blocks = new double[(vocabularySize + BlockSize - 1) / BlockSize];
     private readonly TokenFilter _filter = new(vocabularySize);
+    private readonly float[] _adjusted = new float[vocabularySize];
 
     /// <summary>Draws one token; null when the logits are not finite numbers (a mask of minus infinity is allowed).</summary>
     /// <param name="logits">[V].</param>
     /// <param name="parameters">How to draw.</param>
     /// <param name="uniform">In [0, 1).</param>
-    public SampledToken? Draw(ReadOnlySpan<float> logits, SamplingParameters parameters, double uniform)
+    /// <param name="history">What penalties depend on; none without penalties.</param>
+    public SampledToken? Draw(ReadOnlySpan<float> logits, SamplingParameters parameters, double uniform, TokenHistory? history = null)
     {
         var top = TensorPrimitives.Max(logits);      // NaN when any is
         if (!float.IsFinite(top))
@@ -33,21 +35,49 @@ internal sealed class Sampler(int vocabularySize) : IDisposable
         }
 
         var modelTotal = Weigh(logits, top, 1f);
-        if (parameters.Temperature < SmallestTemperature)
+        var modelTop = top;
+        var drawn = logits;
+        if (parameters.Adjusts)
         {
-            return new SampledToken(TensorPrimitives.IndexOfMax(logits), LogProb(0, modelTotal), 0f);
+            drawn = Adjust(logits, parameters, history);
+            top = TensorPrimitives.Max(drawn);
+            if (!float.IsFinite(top))
+            {
+                return null;         // everything is ruled out
+            }
         }
 
-        var total = parameters.Temperature == 1f ? modelTotal : Weigh(logits, top, parameters.Temperature);
-        if ((parameters.TopK > 0 && parameters.TopK < vocabularySize) || parameters.TopP < 1f)
+        if (parameters.Temperature < SmallestTemperature)
         {
-            _filter.Apply(_weights.First(vocabularySize), total, parameters.TopK, parameters.TopP);
+            var best = TensorPrimitives.IndexOfMax(drawn);
+            return new SampledToken(best, LogProb((double)logits[best] - modelTop, modelTotal), 0f);
+        }
+
+        var total = parameters.Temperature == 1f && !parameters.Adjusts ? modelTotal : Weigh(drawn, top, parameters.Temperature);
+        if ((parameters.TopK > 0 && parameters.TopK < vocabularySize) || parameters.TopP < 1f || parameters.MinP > 0f)
+        {
+            _filter.Apply(_weights.First(vocabularySize), total, parameters.TopK, parameters.TopP, parameters.MinP);
             total = Total();
         }
 
         var token = Pick(uniform * total);
-        var distance = (double)logits[token] - top;
-        return new SampledToken(token, LogProb(distance, modelTotal), LogProb(distance / parameters.Temperature, total));
+        return new SampledToken(
+            token, LogProb((double)logits[token] - modelTop, modelTotal), LogProb(((double)drawn[token] - top) / parameters.Temperature, total));
+    }
+
+    /// <summary>The most probable tokens of a row under the model, best first, equal ones by the smaller id; the row is one that a token was drawn from.</summary>
+    public TokenLogProb[] Top(ReadOnlySpan<float> logits, int count)
+    {
+        var top = TensorPrimitives.Max(logits);
+        var total = Weigh(logits, top, 1f);
+        var tokens = _filter.Best(_weights.First(vocabularySize), Math.Min(count, vocabularySize));
+        var best = new TokenLogProb[tokens.Length];
+        for (var i = 0; i < best.Length; i++)
+        {
+            best[i] = new TokenLogProb(tokens[i], LogProb((double)logits[tokens[i]] - top, total));
+        }
+
+        return best;
     }
 
     /// <summary>log p of each of <paramref name="tokens"/> under its row of logits [tokens, V]; false when a row is not finite.</summary>
@@ -69,6 +99,18 @@ internal sealed class Sampler(int vocabularySize) : IDisposable
     }
 
     public void Dispose() => _weights.Dispose();
+
+    private ReadOnlySpan<float> Adjust(ReadOnlySpan<float> logits, SamplingParameters parameters, TokenHistory? history)
+    {
+        logits.CopyTo(_adjusted);
+        history?.Penalise(_adjusted, parameters);
+        foreach (var (token, bias) in parameters.LogitBias)
+        {
+            _adjusted[token] += bias;
+        }
+
+        return _adjusted;
+    }
 
     /// <summary>Never above 0: the vectorised exp of 0 may be one unit in the last place off 1.</summary>
     private static float LogProb(double distance, double total) => Math.Min(0f, (float)(distance - Math.Log(total)));

@@ -9,6 +9,7 @@ internal sealed class Sequence
     private readonly List<int> _tokens;
     private readonly List<float> _logProbs;
     private readonly List<float> _sampledLogProbs;
+    private readonly List<TokenLogProb[]>? _topLogProbs;
     private readonly AnswerText _text;
 
     /// <param name="group">What it belongs to.</param>
@@ -24,9 +25,14 @@ internal sealed class Sequence
         _logProbs = new List<float>(expected);
         _sampledLogProbs = new List<float>(expected);
         _text = new AnswerText(group.Request.Sampling.Stop);
+        History = group.Request.Sampling.Penalises ? new TokenHistory(group.Request.Prompt) : null;
+        _topLogProbs = group.Request.Sampling.TopLogProbs > 0 ? new List<TokenLogProb[]>(expected) : null;
     }
 
     public CandidateGroup Group { get; }
+
+    /// <summary>What penalties depend on; null without penalties.</summary>
+    public TokenHistory? History { get; }
 
     public int Index { get; }
 
@@ -38,14 +44,23 @@ internal sealed class Sequence
 
     public int LastToken => _tokens[^1];
 
+    /// <summary>Log-probability of the last token under the model.</summary>
+    public float LastLogProb => _logProbs[^1];
+
     /// <summary>The next draw of this candidate: the same wherever and with whomever it runs.</summary>
     public double NextUniform => CounterRandom.Uniform(Group.Request.Sampling.Seed, Group.Request.FirstCandidate + Index, Count);
 
     public FinishReason? Finished { get; private set; }
 
     /// <summary>Adds a sampled token and decides whether the answer ends with it.</summary>
-    public void Append(in SampledToken sampled, ReadOnlySpan<byte> bytes, bool ends)
+    /// <param name="sampled">The draw.</param>
+    /// <param name="best">The most probable tokens of its position, when they are asked for.</param>
+    /// <param name="bytes">What the token stands for.</param>
+    /// <param name="ends">Whether it is an end token.</param>
+    public void Append(in SampledToken sampled, TokenLogProb[]? best, ReadOnlySpan<byte> bytes, bool ends)
     {
+        History?.Add(sampled.Token);
+        _topLogProbs?.Add(best!);
         _tokens.Add(sampled.Token);
         _logProbs.Add(sampled.LogProb);
         _sampledLogProbs.Add(sampled.SampledLogProb);
@@ -69,5 +84,8 @@ internal sealed class Sequence
         [.. _logProbs],
         [.. _sampledLogProbs],
         _text.ToString(),
-        Finished ?? throw new InvalidOperationException("The candidate is still being sampled."));
+        Finished ?? throw new InvalidOperationException("The candidate is still being sampled."))
+    {
+        TopLogProbs = _topLogProbs is null ? [] : [.. _topLogProbs],
+    };
 }

@@ -3,7 +3,7 @@ using System.Numerics.Tensors;
 namespace Serving.Inference;
 
 /// <summary>
-/// Keeps the top-k, then the top-p tokens of a row of weights and sets the others to 0, by partial selection: sorting a vocabulary costs more than
+/// Keeps the top-k, then the top-p, then the min-p tokens of a row of weights and sets the others to 0, by partial selection: sorting a vocabulary costs more than
 /// the model. Tokens rank by weight, equal ones by the smaller id. Not thread-safe: it owns scratch memory.
 /// </summary>
 internal sealed class TokenFilter(int vocabularySize)
@@ -19,14 +19,11 @@ internal sealed class TokenFilter(int vocabularySize)
     /// <param name="total">Their sum.</param>
     /// <param name="topK">0 = all.</param>
     /// <param name="topP">1 = all.</param>
-    public void Apply(Span<float> weights, double total, int topK, float topP)
+    /// <param name="minP">0 = all.</param>
+    public void Apply(Span<float> weights, double total, int topK, float topP, float minP)
     {
-        for (var i = 0; i < _highest.Length; i++)
-        {
-            var start = i * BlockSize;
-            _highest[i] = TensorPrimitives.Max<float>(weights.Slice(start, Math.Min(BlockSize, weights.Length - start)));
-        }
-
+        FindHighest(weights);
+        var least = minP * TensorPrimitives.Max<float>(_highest);
         int kept;
         if (topK > 0 && topK < vocabularySize)
         {
@@ -37,6 +34,10 @@ internal sealed class TokenFilter(int vocabularySize)
             {
                 total += _values[i];
             }
+        }
+        else if (topP == 1f)
+        {
+            kept = Gather(weights, least);
         }
         else
         {
@@ -52,7 +53,38 @@ internal sealed class TokenFilter(int vocabularySize)
         weights.Clear();
         for (var i = 0; i < kept; i++)
         {
-            weights[_ids[i]] = _values[i];
+            if (_values[i] >= least)
+            {
+                weights[_ids[i]] = _values[i];
+            }
+        }
+    }
+
+    /// <summary>The tokens of the largest weights, best first; valid until the next call.</summary>
+    public ReadOnlySpan<int> Best(ReadOnlySpan<float> weights, int count)
+    {
+        FindHighest(weights);
+        var kept = Math.Min(count, Select(Gather(weights, LeastOfTop(count)), count, byWeight: false));
+        var best = _ids.AsSpan(0, kept);
+        _values.AsSpan(0, kept).Sort(best, static (left, right) => right.CompareTo(left));
+        for (var i = 1; i < kept; i++)
+        {
+            // Equal weights by the smaller id.
+            for (var at = i; at > 0 && weights[best[at]] == weights[best[at - 1]] && best[at] < best[at - 1]; at--)
+            {
+                (best[at], best[at - 1]) = (best[at - 1], best[at]);
+            }
+        }
+
+        return best;
+    }
+
+    private void FindHighest(ReadOnlySpan<float> weights)
+    {
+        for (var i = 0; i < _highest.Length; i++)
+        {
+            var start = i * BlockSize;
+            _highest[i] = TensorPrimitives.Max<float>(weights.Slice(start, Math.Min(BlockSize, weights.Length - start)));
         }
     }
 

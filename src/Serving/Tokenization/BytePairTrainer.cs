@@ -46,7 +46,7 @@ public static partial class BytePairTrainer
             .Select(pair => new Word([.. Encoding.UTF8.GetBytes(pair.Key).Select(b => (int)b)], pair.Value))];
     }
 
-    [GeneratedRegex(TokenizerFile.WordPattern, RegexOptions.CultureInvariant)]
+    [GeneratedRegex(WordPatterns.Gpt2, RegexOptions.CultureInvariant)]
     private static partial Regex WordPattern();
 
     private sealed record Word(List<int> Symbols, long Count);

@@ -1,4 +1,5 @@
 using System.Text;
+using Serving.Tokenization.Decoding;
 
 namespace Serving.Tokenization;
 
@@ -8,17 +9,46 @@ namespace Serving.Tokenization;
 /// </summary>
 public sealed class TokenDecoder
 {
-    private readonly TextTokenizer _tokenizer;
+    private readonly TokenBytes _bytes;
     private readonly Decoder _utf8 = Encoding.UTF8.GetDecoder();
     private char[] _chars = new char[64];
+    private bool _started;
+    private int _spacesToStrip;
 
-    internal TokenDecoder(TextTokenizer tokenizer) => _tokenizer = tokenizer;
+    internal TokenDecoder(TokenBytes bytes)
+    {
+        _bytes = bytes;
+        _spacesToStrip = bytes.StrippedSpaces;
+    }
 
     /// <summary>The text that became complete with this token; empty while a character is still split.</summary>
-    public string Append(int token) => Decode(_tokenizer.BytesOf(token).Span, flush: false);
+    public string Append(int token) => Decode(Take(token), flush: false);
 
     /// <summary>Whatever is left at the end, invalid bytes as U+FFFD.</summary>
     public string Flush() => Decode([], flush: true);
+
+    private ReadOnlySpan<byte> Take(int token)
+    {
+        var bytes = _started ? _bytes.Of(token).Span : _bytes.OfFirst(token).Span;
+        if (!_started && !_bytes.Of(token).IsEmpty)
+        {
+            _started = true;           // special tokens are no part of the text, so they do not begin it
+        }
+
+        while (_spacesToStrip > 0 && bytes.Length > 0)
+        {
+            if (bytes[0] != ' ')
+            {
+                _spacesToStrip = 0;
+                break;
+            }
+
+            bytes = bytes[1..];
+            _spacesToStrip--;
+        }
+
+        return bytes;
+    }
 
     private string Decode(ReadOnlySpan<byte> bytes, bool flush)
     {

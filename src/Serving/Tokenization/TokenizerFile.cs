@@ -1,114 +1,133 @@
+using System.Text;
 using System.Text.Json;
+using Serving.Tokenization.Decoding;
+using Serving.Tokenization.Normalization;
+using Serving.Tokenization.Splitting;
+using Serving.Tokenization.Vocabularies;
 
 namespace Serving.Tokenization;
 
-/// <summary>What we read of a Hugging Face tokenizer.json: a byte-level BPE vocabulary. Immutable.</summary>
+/// <summary>A Hugging Face tokenizer.json, its parts built and checked. Immutable.</summary>
+/// <param name="Ids">Of all entries and added tokens.</param>
+/// <param name="Added">Tokens found in the text as it comes.</param>
+/// <param name="AddedNormalized">Tokens found in the normalised text.</param>
 internal sealed record TokenizerFile(
-    Dictionary<string, int> Vocabulary, IReadOnlyList<string> Merges, Dictionary<string, int> Specials, string Pattern)
+    Dictionary<string, int> Ids,
+    Vocabulary Vocabulary,
+    TextRule Normalize,
+    PreTokenizer PreTokenizer,
+    AddedTokens Added,
+    AddedTokens AddedNormalized,
+    TokenBytes Bytes,
+    SpecialTokens Specials)
 {
-    /// <summary>The word pattern of GPT-2, used by the ByteLevel pre-tokeniser when use_regex is true.</summary>
-    internal const string WordPattern = @"'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+";
+    /// <summary>Room for the largest published tokenizer (34 MB), and a bound on what a file can make us allocate.</summary>
+    private const long MostBytes = 128 << 20;
 
-    public static TokenizerFile Read(string folder)
+    private const int MostContent = 4_096;
+
+    private static readonly JsonDocumentOptions _strict = new() { AllowDuplicateProperties = false, MaxDepth = 64 };
+
+    /// <exception cref="TokenizerException">The file is missing, damaged or of an unsupported kind; the message names the field.</exception>
+    public static TokenizerFile Read(string folder) => Read(Path.Combine(folder, "tokenizer.json"), Read);
+
+    /// <summary>Opens a JSON file and hands over its root; everything that can be wrong with it becomes a <see cref="TokenizerException"/>.</summary>
+    public static T Read<T>(string path, Func<JsonField, T> read)
     {
-        var path = Path.Combine(folder, "tokenizer.json");
         try
         {
-            using var json = JsonDocument.Parse(File.ReadAllBytes(path));
-            return Read(path, json.RootElement);
+            using var json = JsonDocument.Parse(ReadBytes(path), _strict);
+            return read(new JsonField(json.RootElement, path, ""));
         }
-        catch (Exception e) when (e is JsonException or InvalidOperationException or KeyNotFoundException or FormatException or IOException)
+        catch (JsonException e)
         {
             throw new TokenizerException($"{path}: cannot be read ({e.Message}).");
         }
     }
 
-    public static ChatTemplate? ReadChatTemplate(string folder)
-    {
-        var path = Path.Combine(folder, "tokenizer_config.json");
-        if (!File.Exists(path))
-        {
-            return null;
-        }
+    /// <summary>A whole text file.</summary>
+    public static string ReadText(string path) => Encoding.UTF8.GetString(ReadBytes(path));
 
+    private static byte[] ReadBytes(string path)
+    {
         try
         {
-            using var json = JsonDocument.Parse(File.ReadAllBytes(path));
-            return json.RootElement.TryGetProperty("chat_template", out var template) && template.GetString() is { } text
-                ? new ChatTemplate(text, Token(json.RootElement, "bos_token"), Token(json.RootElement, "eos_token"))
-                : null;
+            var length = new FileInfo(path).Length;
+            return length <= MostBytes
+                ? File.ReadAllBytes(path)
+                : throw new TokenizerException($"{path}: {length} bytes are more than the {MostBytes} that a tokenizer may have.");
         }
-        catch (Exception e) when (e is JsonException or InvalidOperationException or KeyNotFoundException or IOException)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             throw new TokenizerException($"{path}: cannot be read ({e.Message}).");
         }
     }
 
-    private static TokenizerFile Read(string path, JsonElement root)
+    private static TokenizerFile Read(JsonField root)
     {
-        var model = root.GetProperty("model");
-        var type = model.TryGetProperty("type", out var kind) ? kind.GetString() : "BPE";
-        if (type != "BPE" || (model.TryGetProperty("byte_fallback", out var fallback) && fallback.ValueKind == JsonValueKind.True))
+        var preTokenizer = PreTokenizerReader.Read(root.Optional("pre_tokenizer"));
+        var vocabulary = VocabularyReader.Read(root.Required("model"), preTokenizer.EndsInBytes);
+        var normalize = NormalizerReader.Read(root.Optional("normalizer"));
+        var added = root.Optional("added_tokens") is { } list ? ReadAdded(list, vocabulary.Ids) : [];
+        var ids = new Dictionary<string, int>(vocabulary.Ids, StringComparer.Ordinal);
+        foreach (var token in added)
         {
-            throw new TokenizerException($"{path}: model.type {type}{(type == "BPE" ? " with byte_fallback" : "")} is not supported; byte-level BPE is.");
+            ids[token.Content] = token.Id;
         }
 
-        if (root.TryGetProperty("normalizer", out var normalizer) && normalizer.ValueKind != JsonValueKind.Null)
-        {
-            throw new TokenizerException($"{path}: normalizer is not supported.");
-        }
+        var special = added.Where(token => token.Special).Select(token => token.Id).ToHashSet();
+        var known = ids.Values.ToHashSet();
+        return new TokenizerFile(
+            ids,
+            vocabulary,
+            normalize,
+            preTokenizer,
+            new AddedTokens(added.Where(token => !token.Normalized).Select(token => (token.Content, token))),
+            new AddedTokens(added.Where(token => token.Normalized).Select(token => (NormalizedContent(token, normalize, root), token))),
+            DecoderReader.Read(root.Optional("decoder"), ids, known.Max() + 1, special.Contains),
+            SpecialTokens.Read(root.Optional("post_processor"), known.Contains));
+    }
 
-        var vocabulary = model.GetProperty("vocab").EnumerateObject().ToDictionary(entry => entry.Name, entry => entry.Value.GetInt32(), StringComparer.Ordinal);
-        var merges = model.GetProperty("merges").EnumerateArray()
-            .Select(merge => merge.ValueKind == JsonValueKind.Array ? $"{merge[0].GetString()} {merge[1].GetString()}" : merge.GetString()!).ToList();
-        var specials = new Dictionary<string, int>(StringComparer.Ordinal);
-        if (root.TryGetProperty("added_tokens", out var added))
+    private static string NormalizedContent(AddedToken token, TextRule normalize, JsonField root)
+    {
+        var content = normalize(token.Content);
+        return content.Length <= MostContent
+            ? content
+            : throw root.Required("normalizer").Broken($"makes the added token {token.Id} longer than {MostContent} characters");
+    }
+
+    private static List<AddedToken> ReadAdded(JsonField list, Dictionary<string, int> entries)
+    {
+        var taken = entries.ToDictionary(entry => entry.Value, entry => entry.Key);
+        var contents = new Dictionary<string, int>(entries, StringComparer.Ordinal);
+        var added = new List<AddedToken>();
+        foreach (var field in list.Items())
         {
-            foreach (var token in added.EnumerateArray())
+            var content = field.Required("content").Text();
+            var id = field.Required("id").Count(Vocabulary.MostIds - 1);
+            if (content.Length == 0)
             {
-                var (content, id) = (token.GetProperty("content").GetString()!, token.GetProperty("id").GetInt32());
-                specials[content] = id;
-                vocabulary[content] = id;
+                throw field.Required("content").Broken("is empty");
             }
+
+            if (contents.GetValueOrDefault(content, id) != id || taken.GetValueOrDefault(id, content) != content)
+            {
+                throw field.Broken($"gives one id to two tokens, or one token two ids: \"{content}\" and {id} are taken");
+            }
+
+            contents[content] = id;
+            taken[id] = content;
+            var special = field.FlagOr("special", false);
+            added.Add(new AddedToken(
+                id,
+                content,
+                special,
+                field.FlagOr("normalized", !special),
+                field.FlagOr("lstrip", false),
+                field.FlagOr("rstrip", false),
+                field.FlagOr("single_word", false)));
         }
 
-        if (vocabulary.Count == 0 || vocabulary.Values.Min() < 0 || vocabulary.Values.Distinct().Count() != vocabulary.Count)
-        {
-            throw new TokenizerException($"{path}: model.vocab is empty or gives one id to two tokens.");
-        }
-
-        return new TokenizerFile(vocabulary, merges, specials, PatternOf(path, root.GetProperty("pre_tokenizer")));
-    }
-
-    private static string PatternOf(string path, JsonElement pre)
-    {
-        switch (pre.ValueKind == JsonValueKind.Object ? pre.GetProperty("type").GetString() : "null")
-        {
-            case "ByteLevel" when !(pre.TryGetProperty("add_prefix_space", out var prefix) && prefix.GetBoolean()):
-                return WordPattern;
-            case "Sequence":
-                var steps = pre.GetProperty("pretokenizers").EnumerateArray().ToArray();
-                if (steps is [var split, var bytes] && split.GetProperty("type").GetString() == "Split" && bytes.GetProperty("type").GetString() == "ByteLevel")
-                {
-                    return split.GetProperty("pattern").GetProperty("Regex").GetString()!;
-                }
-
-                goto default;
-            default:
-                throw new TokenizerException(
-                    $"{path}: pre_tokenizer {pre.GetRawText()[..Math.Min(120, pre.GetRawText().Length)]} is not supported; "
-                    + "supported are ByteLevel without add_prefix_space, and Split by a Regex followed by ByteLevel.");
-        }
-    }
-
-    /// <summary>A special token is a string or an object with "content".</summary>
-    private static string Token(JsonElement root, string name)
-    {
-        if (!root.TryGetProperty(name, out var token))
-        {
-            return "";
-        }
-
-        return (token.ValueKind == JsonValueKind.Object ? token.GetProperty("content").GetString() : token.GetString()) ?? "";
+        return added;
     }
 }

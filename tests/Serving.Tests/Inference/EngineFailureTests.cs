@@ -45,6 +45,32 @@ public sealed class EngineFailureTests(PolicyFixture policy) : IClassFixture<Pol
     }
 
     [Fact]
+    public async Task A_deadline_ends_a_running_and_a_queued_request_and_frees_what_they_hold()
+    {
+        var time = new ManualTime();
+        var (engine, gate) = policy.Gated(slots: 2, time: time);
+        using (engine)
+        {
+            var running = engine.SampleAsync(_request with { Candidates = 5, Deadline = TimeSpan.FromSeconds(10) }, null, _token);
+            var queued = engine.SampleAsync(_request with { Deadline = TimeSpan.FromSeconds(20) }, null, _token);
+            var patient = engine.SampleAsync(_request with { Deadline = TimeSpan.FromSeconds(30) }, null, _token);
+            gate.Pass(2);
+            await Until(() => engine.Statistics.Steps == 2);
+
+            time.Advance(TimeSpan.FromSeconds(21));
+            var failure = await Assert.ThrowsAsync<DeadlineExceededException>(() => running);
+            Assert.Equal(TimeSpan.FromSeconds(10), failure.Deadline);
+            await Assert.ThrowsAsync<DeadlineExceededException>(() => queued);
+
+            gate.Open();
+            Assert.Equal(_sampling.MaxTokens, (await patient)[0].Tokens.Length);
+            time.Advance(TimeSpan.FromSeconds(100));         // too late to matter
+            await PolicyEngineTests.Idle(engine);
+            await Until(() => gate.OpenRows == 0);
+        }
+    }
+
+    [Fact]
     public async Task A_token_that_is_cancelled_already_starts_nothing()
     {
         var (engine, gate) = policy.Gated();

@@ -34,6 +34,34 @@ public sealed class PolicyEngineTests(PolicyFixture policy) : IClassFixture<Poli
     }
 
     [Fact]
+    public async Task The_most_probable_tokens_of_each_position_are_reported_on_demand()
+    {
+        using var engine = policy.Engine();
+        var prompt = PolicyFixture.Prompt(11);
+        var candidate = (await engine.SampleAsync(new SampleRequest(prompt, _sampling with { TopLogProbs = 4 }), null, _token))[0];
+        var logits = policy.Reference.Logits([.. prompt, .. candidate.Tokens]);
+        Assert.Equal(candidate.Tokens.Length, candidate.TopLogProbs.Count);
+        for (var i = 0; i < candidate.Tokens.Length; i++)
+        {
+            var expected = DecoderReference.LogProbs(logits[prompt.Length - 1 + i]);
+            Assert.Equal(expected.OrderDescending().Take(4), candidate.TopLogProbs[i].Select(best => (double)best.LogProb), (left, right) => Math.Abs(left - right) < 1e-4);
+        }
+
+        Assert.Empty((await engine.SampleAsync(new SampleRequest(prompt, _sampling), null, _token))[0].TopLogProbs);
+    }
+
+    [Fact]
+    public async Task A_penalty_for_what_stands_there_already_gives_answers_without_repetition()
+    {
+        using var engine = policy.Engine();
+        var prompt = PolicyFixture.Prompt(11);
+        var sampling = _sampling with { Temperature = 0, MaxTokens = 40, PresencePenalty = 100 };
+        var candidate = (await engine.SampleAsync(new SampleRequest(prompt, sampling), null, _token))[0];
+        Assert.Equal(candidate.Tokens.Length, candidate.Tokens.Distinct().Count());
+        Assert.NotEqual(40, (await engine.SampleAsync(new SampleRequest(prompt, sampling with { PresencePenalty = 0 }), null, _token))[0].Tokens.Distinct().Count());
+    }
+
+    [Fact]
     public async Task Greedy_answers_follow_the_reference_models_best_token()
     {
         using var engine = policy.Engine();
@@ -169,6 +197,8 @@ public sealed class PolicyEngineTests(PolicyFixture policy) : IClassFixture<Poli
 
         Assert.Equal(whole.Tokens.Length, events.Count);
         Assert.All(events.SkipLast(1), step => Assert.Null(step.Finished));
+        Assert.Equal(whole.Tokens, events.Select(step => step.Token));
+        Assert.Equal(whole.LogProbs, events.Select(step => step.LogProb));
         Assert.Equal(whole.Tokens, events[^1].Finished!.Tokens);
         Assert.Equal(whole.Text, string.Concat(events.Select(step => step.Text)));
     }

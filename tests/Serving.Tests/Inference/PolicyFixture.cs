@@ -32,10 +32,10 @@ public sealed class PolicyFixture : IDisposable
         return new PolicyEngine(PagedDecoder.Load(_folder.Path, new OnnxOptions { Threads = threads }, options), options, Config.EosTokenIds, Tokenizer.BytesOf);
     }
 
-    internal (PolicyEngine Engine, GatedDecoder Gate) Gated(int slots = 4, int chunk = 16, int queueLimit = 4096, int cache = 0)
+    internal (PolicyEngine Engine, GatedDecoder Gate) Gated(int slots = 4, int chunk = 16, int queueLimit = 4096, int cache = 0, TimeProvider? time = null)
     {
         var gate = new GatedDecoder(Decoder(slots, chunk));
-        return (new PolicyEngine(gate, Options(slots, chunk, queueLimit, Precision.Float32, cache), Config.EosTokenIds, Tokenizer.BytesOf), gate);
+        return (new PolicyEngine(gate, Options(slots, chunk, queueLimit, Precision.Float32, cache), Config.EosTokenIds, Tokenizer.BytesOf, time), gate);
     }
 
     internal PagedDecoder Decoder(int slots, int chunk) =>

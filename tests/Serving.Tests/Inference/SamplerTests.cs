@@ -30,13 +30,17 @@ public sealed class SamplerTests
     [InlineData(0.8f, 20, 0.7f)]
     [InlineData(1f, 1, 0.5f)]
     [InlineData(1f, 0, 0.0001f)]
-    public void Frequencies_and_log_probs_are_those_of_the_sorted_definition(float temperature, int topK, float topP)
+    [InlineData(1f, 0, 1f, 0.2f)]
+    [InlineData(0.7f, 50, 0.95f, 0.1f)]
+    [InlineData(1f, 4, 1f, 0.01f)]
+    [InlineData(1f, 0, 1f, 1f)]
+    public void Frequencies_and_log_probs_are_those_of_the_sorted_definition(float temperature, int topK, float topP, float minP = 0)
     {
         const int Draws = 20_000;
         using var sampler = new Sampler(Vocabulary);
         var logits = Logits(2, 2.5);
-        var parameters = new SamplingParameters { Temperature = temperature, TopK = topK, TopP = topP };
-        var expected = Distribution(logits, temperature, topK, topP);
+        var parameters = new SamplingParameters { Temperature = temperature, TopK = topK, TopP = topP, MinP = minP };
+        var expected = Distribution(logits, temperature, topK, topP, minP);
         var raw = LogProbs(logits, 1);
         var counts = new int[Vocabulary];
         var worst = 0.0;
@@ -153,6 +157,64 @@ public sealed class SamplerTests
         }
     }
 
+    [Fact]
+    public void Penalties_and_bias_change_what_is_drawn_but_not_the_models_log_prob()
+    {
+        using var sampler = new Sampler(Vocabulary);
+        var logits = Logits(8, 2);
+        (logits[7], logits[9], logits[11], logits[13]) = (4, 3.5f, -1, 2);
+        var parameters = new SamplingParameters
+        {
+            Temperature = 0.8f,
+            RepetitionPenalty = 1.25f,
+            PresencePenalty = 0.5f,
+            FrequencyPenalty = 0.25f,
+            LogitBias = new Dictionary<int, float> { [13] = 3, [9] = -1, [200] = float.NegativeInfinity },
+        };
+        var history = new TokenHistory([7, 11, 9]);
+        history.Add(9);
+        history.Add(9);
+        history.Add(20);
+
+        // By hand: repetition touches prompt and answer, presence and frequency the answer only, the bias whatever it names.
+        var adjusted = logits.ToArray();
+        adjusted[7] = 4 / 1.25f;
+        adjusted[11] = -1 * 1.25f;
+        adjusted[9] = (3.5f / 1.25f) - 0.5f - (2 * 0.25f) - 1;
+        adjusted[20] = (logits[20] > 0 ? logits[20] / 1.25f : logits[20] * 1.25f) - 0.75f;
+        adjusted[13] += 3;
+        adjusted[200] = float.NegativeInfinity;
+        var expected = LogProbs(adjusted, 0.8);
+        var raw = LogProbs(logits, 1);
+        for (var i = 0; i < 500; i++)
+        {
+            var sampled = sampler.Draw(logits, parameters, CounterRandom.Uniform(5, 0, i), history)!.Value;
+            Assert.NotEqual(200, sampled.Token);
+            Assert.Equal(raw[sampled.Token], sampled.LogProb, 1e-5);
+            Assert.Equal(expected[sampled.Token], sampled.SampledLogProb, 1e-5);
+        }
+
+        var greedy = sampler.Draw(logits, parameters with { Temperature = 0 }, 0.5, history)!.Value;
+        Assert.Equal(13, greedy.Token);
+        Assert.Equal(raw[13], greedy.LogProb, 1e-5);
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(5)]
+    [InlineData(20)]
+    public void The_most_probable_tokens_come_best_first_with_the_models_log_probs(int count)
+    {
+        using var sampler = new Sampler(Vocabulary);
+        var logits = Logits(9, 2);
+        logits[300] = logits[30] = logits.Max() + 1;        // equal ones by the smaller id
+        var raw = LogProbs(logits, 1);
+        var best = sampler.Top(logits, count);
+        var expected = Enumerable.Range(0, Vocabulary).OrderByDescending(i => logits[i]).ThenBy(i => i).Take(count);
+        Assert.Equal(expected, best.Select(token => token.Token));
+        Assert.All(best, token => Assert.Equal(raw[token.Token], token.LogProb, 1e-5));
+    }
+
     private static float[] Logits(int seed, double scale)
     {
         var random = new Random(seed);
@@ -161,8 +223,8 @@ public sealed class SamplerTests
 
     private static double[] LogProbs(float[] logits, double temperature) => Testing.DecoderReference.LogProbs([.. logits.Select(logit => logit / temperature)]);
 
-    /// <summary>The textbook definition: sort, cut at k, renormalise, cut where p is reached, renormalise.</summary>
-    private static double[] Distribution(float[] logits, double temperature, int topK, double topP)
+    /// <summary>The textbook definition: sort, cut at k, renormalise, cut where p is reached, cut what is below the share of the best, renormalise.</summary>
+    private static double[] Distribution(float[] logits, double temperature, int topK, double topP, double minP = 0)
     {
         var probabilities = LogProbs(logits, temperature).Select(Math.Exp).ToArray();
         var order = Enumerable.Range(0, logits.Length).OrderByDescending(i => logits[i]).ThenBy(i => i).ToArray();
@@ -175,7 +237,9 @@ public sealed class SamplerTests
         }
 
         var distribution = new double[logits.Length];
-        foreach (var i in kept[..count])
+        kept = [.. kept[..count].Where(i => probabilities[i] >= minP * probabilities[order[0]])];
+        sum = kept.Sum(i => probabilities[i]);
+        foreach (var i in kept)
         {
             distribution[i] = probabilities[i] / sum;
         }

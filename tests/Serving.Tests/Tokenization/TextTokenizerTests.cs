@@ -79,29 +79,6 @@ public sealed class TextTokenizerTests : IDisposable
     }
 
     [Fact]
-    public void An_unknown_template_construct_is_refused_when_the_folder_is_loaded()
-    {
-        BytePairTrainer.Train(_corpus, 300, ["<s>"]).Write(_folder, "{% for m in messages %}{{ m.content }}{% endfor %}");
-
-        var error = Assert.Throws<TokenizerException>(() => TextTokenizer.Load(_folder));
-        Assert.Contains("{% for m in messages %}", error.Message);
-    }
-
-    [Theory]
-    [InlineData("""{"model":{"type":"Unigram","vocab":[]}}""", "Unigram")]
-    [InlineData("""{"model":{"type":"BPE","vocab":{"a":0},"merges":[]},"pre_tokenizer":{"type":"Metaspace"}}""", "Metaspace")]
-    [InlineData("""{"model":{"type":"BPE","vocab":{"a":0,"b":0},"merges":[]},"pre_tokenizer":{"type":"ByteLevel"}}""", "one id to two tokens")]
-    [InlineData("""{"model":{"type":"BPE","vocab":{"a":0},"merges":[]},"normalizer":{"type":"NFC"},"pre_tokenizer":{"type":"ByteLevel"}}""", "normalizer")]
-    [InlineData("""{"truncated""", "cannot be read")]
-    [InlineData("""[]""", "cannot be read")]
-    public void An_unsupported_or_damaged_file_is_named(string json, string named)
-    {
-        File.WriteAllText(Path.Combine(_folder, "tokenizer.json"), json);
-
-        Assert.Contains(named, Assert.Throws<TokenizerException>(() => TextTokenizer.Load(_folder)).Message);
-    }
-
-    [Fact]
     public void Training_twice_gives_the_same_vocabulary()
     {
         Assert.Equal(BytePairTrainer.Train(_corpus, 350, ["<s>"]).Merges, BytePairTrainer.Train(_corpus, 350, ["<s>"]).Merges);
