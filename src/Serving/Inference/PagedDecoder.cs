@@ -12,6 +12,8 @@ namespace Serving.Inference;
 /// </summary>
 public sealed unsafe class PagedDecoder : IDecoder
 {
+    private const long LargestRotation = 1 << 28;        // values of the rotary table: 1 GB
+
     private readonly DecoderConfig _config;
     private readonly DecoderWeights _weights;
     private readonly KvPages _pages;
@@ -29,7 +31,7 @@ public sealed unsafe class PagedDecoder : IDecoder
     {
         _config = config;
         _weights = weights;
-        ContextLength = options.ContextLength == 0 ? config.MaxPositions : Math.Min(options.ContextLength, config.MaxPositions);
+        ContextLength = Context(config, options);
         LargestStep = options.Slots + options.PrefillChunk;
         _pages = new KvPages(
             config.Layers, config.KeyValueHeads, config.HeadDimension, options.Precision == Precision.Float32 ? KvFormat.Float32 : KvFormat.BFloat16);
@@ -75,6 +77,13 @@ public sealed unsafe class PagedDecoder : IDecoder
     public static PagedDecoder Load(string folder, OnnxOptions onnx, InferenceOptions inference)
     {
         var config = DecoderConfig.Read(folder);
+        if ((long)Context(config, inference) * config.HeadDimension > LargestRotation)
+        {
+            throw new ModelConfigException(
+                $"{Path.Combine(folder, ModelFiles.Config)}: max_position_embeddings {config.MaxPositions} with heads of {config.HeadDimension} needs a rotary table "
+                + $"of more than 1 GB. Set {InferenceOptions.Section}:ContextLength to {LargestRotation / config.HeadDimension} or less.");
+        }
+
         var weights = new DecoderWeights(folder, config, inference.Precision);
         try
         {
@@ -140,6 +149,9 @@ public sealed unsafe class PagedDecoder : IDecoder
         _logits.Dispose();
         _signals.Dispose();
     }
+
+    private static int Context(DecoderConfig config, InferenceOptions options) =>
+        options.ContextLength == 0 ? config.MaxPositions : Math.Min(options.ContextLength, config.MaxPositions);
 
     private void Prepare(ReadOnlySpan<RowTokens> runs, ReadOnlySpan<int> tokens, ReadOnlySpan<int> logitPositions)
     {

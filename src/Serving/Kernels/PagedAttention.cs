@@ -31,8 +31,11 @@ public sealed unsafe class PagedAttention(KvPages pages, int heads, int keyValue
         if (size > _scoresSize)
         {
             NativeMemory.AlignedFree(_queries);
-            _scoresSize = size + (size / 4);
-            _queries = (float*)NativeMemory.AlignedAlloc((_scoresSize * sizeof(float)) + 64, 64);
+            _queries = null;
+            _scoresSize = 0;         // there may be no memory for more: nothing must be freed twice then
+            var roomy = size + (size / 4);
+            _queries = (float*)NativeMemory.AlignedAlloc((roomy * sizeof(float)) + 64, 64);
+            _scoresSize = roomy;
         }
 
         _tokens = plan.Tokens;

@@ -25,8 +25,8 @@ public sealed unsafe class RotaryTable : IDisposable
             for (var i = 0; i < _half; i++)
             {
                 var (sin, cos) = Math.SinCos(position * frequencies[i]);
-                _cos[(position * _half) + i] = (float)cos;
-                _sin[(position * _half) + i] = (float)sin;
+                _cos[((nint)position * _half) + i] = (float)cos;
+                _sin[((nint)position * _half) + i] = (float)sin;
             }
         }
     }
@@ -34,7 +34,7 @@ public sealed unsafe class RotaryTable : IDisposable
     /// <summary>Turns one head [hd] in place.</summary>
     public void Rotate(float* head, int position)
     {
-        float* cos = _cos + (position * _half), sin = _sin + (position * _half);
+        float* cos = _cos + ((nint)position * _half), sin = _sin + ((nint)position * _half);
         for (var i = 0; i < _half; i += Vector256<float>.Count)
         {
             var (first, second) = (Vector256.Load(head + i), Vector256.Load(head + _half + i));

@@ -92,6 +92,22 @@ public sealed class LoadedPolicyTests : IDisposable
             () => policy.Engine.SampleAsync(new SampleRequest(PolicyFixture.Prompt(32), new SamplingParameters()), null, TestContext.Current.CancellationToken));
     }
 
+    [Fact]
+    public void A_context_of_millions_of_tokens_is_refused_unless_the_options_shorten_it()
+    {
+        var folder = Damaged(folder =>
+        {
+            var config = TinyPolicy.Config with { MaxPositions = 1 << 24, HeadDimension = 32 };
+            config.Write(folder);
+            SafetensorsWriter.Write(Path.Combine(folder, ModelFiles.Weights), TinyPolicy.Weights(config, 1));
+        });
+
+        Assert.Contains(
+            "Set Inference:ContextLength to 8388608 or less", Assert.Throws<ModelConfigException>(() => LoadedPolicy.Load(folder, _onnx, _inference)).Message, StringComparison.Ordinal);
+        using var policy = LoadedPolicy.Load(folder, _onnx, new InferenceOptions { Slots = 2, ContextLength = 100 });
+        Assert.Equal(100, policy.Engine.ContextLength);
+    }
+
     private ModelFolder Damaged(Action<string> change) =>
         _store.Publish("damaged", ModelKind.Policy, folder =>
         {
