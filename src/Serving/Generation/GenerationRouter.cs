@@ -53,7 +53,7 @@ public sealed class GenerationRouter(
         var encoded = prompt switch
         {
             ChatPrompt chat => Chat(chat, tokenizer),
-            TextPrompt text => Plain(text.Text, tokenizer.Encode(text.Text), tokenizer),
+            TextPrompt text => Plain(text.Text, tokenizer.EncodePrompt(text.Text), tokenizer),
             TokenPrompt tokens => Plain(null, tokens.Tokens, tokenizer),
             _ => throw new ArgumentOutOfRangeException(nameof(prompt)),
         };

@@ -12,8 +12,6 @@ namespace Serving.Inference;
 /// </summary>
 internal sealed unsafe class DecoderWeights : IDisposable
 {
-    private const int LargestLevel = 127;
-
     private readonly Checkpoint _checkpoint;
     private readonly DecoderConfig _config;
     private readonly List<nint> _memory = [];
@@ -211,7 +209,7 @@ internal sealed unsafe class DecoderWeights : IDisposable
             }
 
             _checkpoint.ReadFloats(entry, _row.AsSpan(0, count));
-            WeightQuantizer.Quantize(_row, rows, inputs, LargestLevel, levels, outputs, column, new Span<float>(scales + column, rows));
+            WeightQuantizer.Quantize(_row, rows, inputs, Onnx.WholeNumberProducts.LargestWeight, levels, outputs, column, new Span<float>(scales + column, rows));
             column += rows;
         }
 

@@ -19,6 +19,9 @@ public sealed unsafe class PagedAttention(KvPages pages, int heads, int keyValue
     private float* _queries;         // [kv][tokens * group][hd], scaled by 1 / sqrt(hd)
     private float* _scores;          // [kv][tokens * group][stride]
     private float* _sums;            // [kv][tokens * group]
+    private readonly List<(int Start, int Count, bool Whole)> _segments = [];      // of the plan, in its order
+    private int[] _rows = [];
+    private int[] _lengths = [];
     private nuint _scoresSize;
     private int _tokens;
     private int _stride;
@@ -39,6 +42,7 @@ public sealed unsafe class PagedAttention(KvPages pages, int heads, int keyValue
         }
 
         _tokens = plan.Tokens;
+        Arrange(plan);
         _scores = _queries + ((nint)plan.Tokens * heads * headDimension);
         _sums = _scores + ((nint)plan.Tokens * heads * _stride);
     }
@@ -99,10 +103,9 @@ public sealed unsafe class PagedAttention(KvPages pages, int heads, int keyValue
         where T : unmanaged
     {
         var segments = CollectionsMarshal.AsSpan(plan.Segments);
-        var members = CollectionsMarshal.AsSpan(plan.Members);
-        foreach (ref readonly var segment in segments)
+        for (var i = 0; i < segments.Length; i++)
         {
-            Score<T>(plan, segment, members[segment.FirstMember..segment.EndMember], layer, from, end);
+            Score<T>(segments[i], Rows(i), layer, from, end);
         }
 
         for (var head = from; head < end; head++)
@@ -110,9 +113,9 @@ public sealed unsafe class PagedAttention(KvPages pages, int heads, int keyValue
             Normalise(plan, head, output, outputStride);
         }
 
-        foreach (ref readonly var segment in segments)
+        for (var i = 0; i < segments.Length; i++)
         {
-            Weigh<T>(plan, segment, members[segment.FirstMember..segment.EndMember], layer, from, end, output, outputStride);
+            Weigh<T>(segments[i], Rows(i), layer, from, end, output, outputStride);
         }
 
         for (var head = from; head < end; head++)
@@ -121,61 +124,71 @@ public sealed unsafe class PagedAttention(KvPages pages, int heads, int keyValue
         }
     }
 
-    private int RowOf(int member, ReadOnlySpan<int> members, int head) => (head * _tokens * _group) + (members[member / _group] * _group) + (member % _group);
+    private SegmentRows Rows(int segment)
+    {
+        var (start, count, whole) = _segments[segment];
+        return new SegmentRows(_rows.AsSpan(start, count), _lengths.AsSpan(start, count), whole);
+    }
+
+    /// <summary>The query rows of each segment, token * group + head of the group, and the positions that each sees.</summary>
+    private void Arrange(AttentionPlan plan)
+    {
+        _segments.Clear();
+        if (_rows.Length < plan.Members.Count * _group)
+        {
+            _rows = new int[plan.Members.Count * _group * 2];
+            _lengths = new int[_rows.Length];
+        }
+
+        var next = 0;
+        foreach (var segment in plan.Segments)
+        {
+            var (start, whole) = (next, true);
+            for (var member = segment.FirstMember; member < segment.EndMember; member++)
+            {
+                var token = plan.Members[member];
+                var length = plan.Position(token) + 1;
+                whole &= length >= segment.EndPage * Lanes;
+                for (var i = 0; i < _group; i++)
+                {
+                    (_rows[next], _lengths[next]) = ((token * _group) + i, length);
+                    next++;
+                }
+            }
+
+            _segments.Add((start, next - start, whole));
+        }
+    }
 
     /// <summary>scores[row][16 * page ...] = query . keys for all pages of a segment, page by page as they lie in memory.</summary>
-    private void Score<T>(AttentionPlan plan, in AttentionSegment segment, ReadOnlySpan<int> members, int layer, int from, int end)
+    private void Score<T>(in AttentionSegment segment, in SegmentRows rows, int layer, int from, int end)
         where T : unmanaged
     {
-        var count = members.Length * _group;
         for (var page = segment.FirstPage; page < segment.EndPage; page++)
         {
             var keys = (T*)pages.Keys(segment.Row[page], layer, from);
             for (var head = from; head < end; head++, keys += pages.BlockSize)
             {
+                var first = head * _tokens * _group;
                 var i = 0;
-                for (; i <= count - Tile; i += Tile)
+                for (; i <= rows.Count - Tile; i += Tile)
                 {
                     // Of a prompt's tokens the last ones see most; what the others do not see is masked later.
-                    if (PagesSeen(plan, members, i, Tile) > page)
+                    if (rows.Whole || rows.AnySees(i, Tile, page))
                     {
-                        var (a, b, c, d) = (RowOf(i, members, head), RowOf(i + 1, members, head), RowOf(i + 2, members, head), RowOf(i + 3, members, head));
-                        Score4(keys, a, b, c, d, page * Lanes);
+                        Score4(keys, first + rows.Row(i), first + rows.Row(i + 1), first + rows.Row(i + 2), first + rows.Row(i + 3), page * Lanes);
                     }
                 }
 
-                for (; i < count; i++)
+                for (; i < rows.Count; i++)
                 {
-                    if (PagesSeen(plan, members, i, 1) > page)
+                    if (rows.Whole || rows.AnySees(i, 1, page))
                     {
-                        Score1(keys, RowOf(i, members, head), page * Lanes);
+                        Score1(keys, first + rows.Row(i), page * Lanes);
                     }
                 }
             }
         }
-    }
-
-    private int PagesSeen(AttentionPlan plan, ReadOnlySpan<int> members, int first, int count)
-    {
-        var seen = 0;
-        for (var i = first; i < first + count; i += _group)
-        {
-            seen = Math.Max(seen, (plan.Position(members[i / _group]) / Lanes) + 1);
-        }
-
-        return Math.Max(seen, (plan.Position(members[(first + count - 1) / _group]) / Lanes) + 1);
-    }
-
-    /// <summary>Pages that all of four see to their ends.</summary>
-    private int PagesFilled(AttentionPlan plan, ReadOnlySpan<int> members, int first)
-    {
-        var filled = int.MaxValue;
-        for (var i = first; i < first + Tile; i++)
-        {
-            filled = Math.Min(filled, (plan.Position(members[i / _group]) + 1) / Lanes);
-        }
-
-        return filled;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
@@ -243,76 +256,76 @@ public sealed unsafe class PagedAttention(KvPages pages, int heads, int keyValue
     }
 
     /// <summary>Adds weight * value of a segment's positions to the outputs, page by page as they lie in memory.</summary>
-    private void Weigh<T>(
-        AttentionPlan plan, in AttentionSegment segment, ReadOnlySpan<int> members, int layer, int from, int end, float* output, int outputStride)
+    private void Weigh<T>(in AttentionSegment segment, in SegmentRows rows, int layer, int from, int end, float* output, int outputStride)
         where T : unmanaged
     {
-        var count = members.Length * _group;
         for (var page = segment.FirstPage; page < segment.EndPage; page++)
         {
             var values = (T*)pages.Values(segment.Row[page], layer, from);
             for (var head = from; head < end; head++, values += pages.BlockSize)
             {
+                var weights = _scores + ((nint)head * _tokens * _group * _stride) + (page * Lanes);
+                var target = output + (head * _group * headDimension);
                 var i = 0;
-                for (; i <= count - Tile; i += Tile)
+                for (; i <= rows.Count - Tile; i += Tile)
                 {
-                    if (headDimension % WideTile == 0 && PagesFilled(plan, members, i) > page)
+                    if (headDimension % WideTile == 0 && (rows.Whole || rows.AllFill(i, Tile, page)))
                     {
-                        Weigh4(values, members, i, head, page, output, outputStride);
+                        Weigh4(values, rows, i, weights, target, outputStride);
                         continue;
                     }
 
                     for (var other = i; other < i + Tile; other++)
                     {
-                        Weigh1(plan, values, members, other, head, page, output, outputStride);
+                        Weigh1(values, rows, other, page, weights, target, outputStride);
                     }
                 }
 
-                for (; i < count; i++)
+                for (; i < rows.Count; i++)
                 {
-                    Weigh1(plan, values, members, i, head, page, output, outputStride);
+                    Weigh1(values, rows, i, page, weights, target, outputStride);
                 }
             }
         }
     }
 
-    private void Weigh4<T>(T* values, ReadOnlySpan<int> members, int first, int head, int page, float* output, int outputStride)
+    private void Weigh4<T>(T* values, in SegmentRows rows, int first, float* weights, float* target, int outputStride)
         where T : unmanaged
     {
-        float* pa = WeightsOf(first, members, head, page), pb = WeightsOf(first + 1, members, head, page);
-        float* pc = WeightsOf(first + 2, members, head, page), pd = WeightsOf(first + 3, members, head, page);
-        float* a = OutputOf(first, members, head, output, outputStride), b = OutputOf(first + 1, members, head, output, outputStride);
-        float* c = OutputOf(first + 2, members, head, output, outputStride), d = OutputOf(first + 3, members, head, output, outputStride);
+        float* pa = weights + ((nint)rows.Row(first) * _stride), pb = weights + ((nint)rows.Row(first + 1) * _stride);
+        float* pc = weights + ((nint)rows.Row(first + 2) * _stride), pd = weights + ((nint)rows.Row(first + 3) * _stride);
+        float* a = Place(rows.Row(first), target, outputStride), b = Place(rows.Row(first + 1), target, outputStride);
+        float* c = Place(rows.Row(first + 2), target, outputStride), d = Place(rows.Row(first + 3), target, outputStride);
         for (var part = 0; part < headDimension; part += WideTile)
         {
             AddWeighted4(values + part, pa, pb, pc, pd, a + part, b + part, c + part, d + part);
         }
     }
 
-    private void Weigh1<T>(
-        AttentionPlan plan, T* values, ReadOnlySpan<int> members, int member, int head, int page, float* output, int outputStride)
+    private void Weigh1<T>(T* values, in SegmentRows rows, int member, int page, float* weights, float* target, int outputStride)
         where T : unmanaged
     {
-        var seen = Math.Min(Lanes, plan.Position(members[member / _group]) + 1 - (page * Lanes));
-        var weights = WeightsOf(member, members, head, page);
-        var target = OutputOf(member, members, head, output, outputStride);
+        var row = rows.Row(member);
+        var seen = Math.Min(Lanes, rows.Length(member) - (page * Lanes));
+        var place = Place(row, target, outputStride);
         var part = 0;
         for (; part <= headDimension - WideTile; part += WideTile)
         {
-            AddWeighted(values + part, weights, seen, target + part, WideTile);
+            AddWeighted(values + part, weights + ((nint)row * _stride), seen, place + part, WideTile);
         }
 
         for (; part < headDimension; part += Lanes)
         {
-            AddWeighted(values + part, weights, seen, target + part, Lanes);
+            AddWeighted(values + part, weights + ((nint)row * _stride), seen, place + part, Lanes);
         }
     }
 
-    private float* WeightsOf(int member, ReadOnlySpan<int> members, int head, int page) =>
-        _scores + ((nint)RowOf(member, members, head) * _stride) + (page * Lanes);
-
-    private float* OutputOf(int member, ReadOnlySpan<int> members, int head, float* output, int outputStride) =>
-        output + ((nint)members[member / _group] * outputStride) + (((head * _group) + (member % _group)) * headDimension);
+    /// <summary>Where a row of a head's query group belongs: rows of a token lie side by side, tokens a stride apart.</summary>
+    private float* Place(int row, float* target, int outputStride)
+    {
+        var token = _group == 1 ? row : row / _group;
+        return target + ((nint)token * outputStride) + ((row - (token * _group)) * headDimension);
+    }
 
     /// <summary>target += weights[j] * values[j] for j below <paramref name="seen"/>, in that order; 16 or 64 dimensions.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
@@ -411,5 +424,47 @@ public sealed unsafe class PagedAttention(KvPages pages, int heads, int keyValue
                 RowMath.Scale(target, 1 / _sums[(((head * _tokens) + token) * _group) + i], target, headDimension);
             }
         }
+    }
+}
+
+/// <summary>The query rows of a segment.</summary>
+/// <param name="rows">Numbers within a head.</param>
+/// <param name="lengths">Positions that each sees.</param>
+/// <param name="whole">Whether all see all of the segment's pages to the end.</param>
+internal readonly ref struct SegmentRows(ReadOnlySpan<int> rows, ReadOnlySpan<int> lengths, bool whole)
+{
+    private readonly ReadOnlySpan<int> _rows = rows;
+    private readonly ReadOnlySpan<int> _lengths = lengths;
+
+    public int Count => _rows.Length;
+
+    public bool Whole { get; } = whole;
+
+    public int Row(int member) => _rows[member];
+
+    public int Length(int member) => _lengths[member];
+
+    /// <summary>Whether any of some rows sees a position of a page.</summary>
+    public bool AnySees(int first, int count, int page)
+    {
+        var most = 0;
+        foreach (var length in _lengths.Slice(first, count))
+        {
+            most = Math.Max(most, length);
+        }
+
+        return most > page * KvPages.PageTokens;
+    }
+
+    /// <summary>Whether all of some rows see a page to its end.</summary>
+    public bool AllFill(int first, int count, int page)
+    {
+        var least = int.MaxValue;
+        foreach (var length in _lengths.Slice(first, count))
+        {
+            least = Math.Min(least, length);
+        }
+
+        return least >= (page + 1) * KvPages.PageTokens;
     }
 }

@@ -94,6 +94,9 @@ public sealed class GraphWriter(string name)
     public string Constant(string name, ReadOnlySpan<int> values, params long[] shape) =>
         Inline(name, ElementType.Int32, MemoryMarshal.AsBytes(values), values.Length, shape);
 
+    public string Constant(string name, ReadOnlySpan<sbyte> values, params long[] shape) =>
+        Inline(name, ElementType.Int8, MemoryMarshal.AsBytes(values), values.Length, shape);
+
     public string Constant(string name, ReadOnlySpan<byte> values, params long[] shape) =>
         Inline(name, ElementType.UInt8, values, values.Length, shape);
 
