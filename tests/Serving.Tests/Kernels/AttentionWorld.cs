@@ -60,7 +60,7 @@ internal sealed unsafe class AttentionWorld : IDisposable
 
     /// <summary>One step: each row grows by its tokens. Results by row: a vector of all heads, [heads * hd], for each token.</summary>
     /// <param name="growth">Rows and their new tokens.</param>
-    /// <param name="cuts">The key heads are done in this many parts.</param>
+    /// <param name="cuts">The key heads are done in this many parts at the same time.</param>
     public List<float[][]> Step(IReadOnlyList<(Row Row, int[] Tokens)> growth, int cuts = 1)
     {
         _plan.Begin();
@@ -88,10 +88,8 @@ internal sealed unsafe class AttentionWorld : IDisposable
         Array.Fill(output, float.NaN);
         fixed (float* target = output)
         {
-            for (var cut = 0; cut < cuts; cut++)
-            {
-                _attention.Run(_plan, Layer, cut * _keyHeads / cuts, (cut + 1) * _keyHeads / cuts, target, stride);
-            }
+            var address = (nint)target;
+            Parallel.For(0, cuts, cut => _attention.Run(_plan, Layer, cut * _keyHeads / cuts, (cut + 1) * _keyHeads / cuts, (float*)address, stride));
         }
 
         number = 0;
