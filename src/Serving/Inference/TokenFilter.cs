@@ -1,4 +1,7 @@
+using System.Numerics;
 using System.Numerics.Tensors;
+using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
 
 namespace Serving.Inference;
 
@@ -41,8 +44,8 @@ internal sealed class TokenFilter(int vocabularySize)
         }
         else
         {
-            // Tokens below this level sum to less than 1 - p together, so the nucleus lies above it.
-            kept = Gather(weights, (float)((1 - (double)topP) * total / vocabularySize));
+            KeepNucleus(weights, topP * total, (float)((1 - (double)topP) * total / vocabularySize), least);
+            return;
         }
 
         if (topP < 1f)
@@ -57,6 +60,83 @@ internal sealed class TokenFilter(int vocabularySize)
             {
                 weights[_ids[i]] = _values[i];
             }
+        }
+    }
+
+    /// <summary>
+    /// Keeps the smallest set of best-ranked tokens that weighs <paramref name="target"/>. Its border is found to 1.6 % by halving, which reads all weights
+    /// ten times or so without a branch; only the tokens at the border are ranked.
+    /// </summary>
+    /// <param name="weights">All of them; changed in place.</param>
+    /// <param name="target">A sum that they reach.</param>
+    /// <param name="level">The nucleus lies above it: what is below sums to less than the rest.</param>
+    /// <param name="least">Tokens below it are dropped in any case.</param>
+    private void KeepNucleus(Span<float> weights, double target, float level, float least)
+    {
+        const int Width = 1 << 17;           // of the border, in units of the last place
+        var low = BitConverter.SingleToInt32Bits(level);
+        var high = BitConverter.SingleToInt32Bits(TensorPrimitives.Max<float>(_highest)) + 1;
+        var above = 0.0;                     // sum of the weights from high on; those from low on reach the target
+        while (high - low > Width)
+        {
+            var middle = low + ((high - low) / 2);
+            var sum = SumFrom(weights, BitConverter.Int32BitsToSingle(middle));
+            (low, high, above) = sum >= target ? (middle, high, above) : (low, middle, sum);
+        }
+
+        var border = BitConverter.Int32BitsToSingle(high);
+        var count = Gather(weights, BitConverter.Int32BitsToSingle(low), border);
+        var kept = count == 0 ? 0 : Select(count, target - above, byWeight: true);
+        ZeroBelow(weights, Math.Max(border, least));
+        for (var i = 0; i < kept; i++)
+        {
+            if (_values[i] >= least)
+            {
+                weights[_ids[i]] = _values[i];
+            }
+        }
+    }
+
+    private static double SumFrom(ReadOnlySpan<float> weights, float level)
+    {
+        var levels = Vector512.Create(level);
+        var total = 0.0;
+        ref var first = ref MemoryMarshal.GetReference(weights);
+        var i = 0;
+        for (; i <= weights.Length - BlockSize; i += BlockSize)
+        {
+            var sum = Vector512<float>.Zero;
+            for (var j = i; j < i + BlockSize; j += Vector512<float>.Count)
+            {
+                var values = Vector512.LoadUnsafe(ref first, (nuint)j);
+                sum += Vector512.ConditionalSelect(Vector512.GreaterThanOrEqual(values, levels), values, Vector512<float>.Zero);
+            }
+
+            total += Vector512.Sum(sum);
+        }
+
+        for (; i < weights.Length; i++)
+        {
+            total += weights[i] >= level ? weights[i] : 0;
+        }
+
+        return total;
+    }
+
+    private static void ZeroBelow(Span<float> weights, float level)
+    {
+        var levels = Vector512.Create(level);
+        ref var first = ref MemoryMarshal.GetReference(weights);
+        var i = 0;
+        for (; i <= weights.Length - Vector512<float>.Count; i += Vector512<float>.Count)
+        {
+            var values = Vector512.LoadUnsafe(ref first, (nuint)i);
+            Vector512.ConditionalSelect(Vector512.GreaterThanOrEqual(values, levels), values, Vector512<float>.Zero).StoreUnsafe(ref first, (nuint)i);
+        }
+
+        for (; i < weights.Length; i++)
+        {
+            weights[i] = weights[i] >= level ? weights[i] : 0;
         }
     }
 
@@ -101,8 +181,8 @@ internal sealed class TokenFilter(int vocabularySize)
         return _ranked[^k];
     }
 
-    /// <summary>Collects the tokens of at least this weight, leaving out those without any. Returns how many.</summary>
-    private int Gather(ReadOnlySpan<float> weights, float level)
+    /// <summary>Collects the tokens of at least this weight and below another, leaving out those without any. Returns how many.</summary>
+    private int Gather(ReadOnlySpan<float> weights, float level, float below = float.PositiveInfinity)
     {
         var count = 0;
         for (var block = 0; block < _highest.Length; block++)
@@ -112,9 +192,23 @@ internal sealed class TokenFilter(int vocabularySize)
                 continue;
             }
 
-            for (var i = block * BlockSize; i < Math.Min(weights.Length, (block + 1) * BlockSize); i++)
+            var end = Math.Min(weights.Length, (block + 1) * BlockSize);
+            var i = block * BlockSize;
+            for (; i <= end - Vector512<float>.Count; i += Vector512<float>.Count)
             {
-                if (weights[i] >= level && weights[i] > 0)
+                var values = Vector512.LoadUnsafe(ref MemoryMarshal.GetReference(weights), (nuint)i);
+                var within = Vector512.GreaterThanOrEqual(values, Vector512.Create(level)) & Vector512.LessThan(values, Vector512.Create(below));
+                for (var bits = (within & Vector512.GreaterThan(values, Vector512<float>.Zero)).ExtractMostSignificantBits(); bits != 0; bits &= bits - 1)
+                {
+                    _ids[count] = i + BitOperations.TrailingZeroCount(bits);
+                    _values[count] = weights[_ids[count]];
+                    count++;
+                }
+            }
+
+            for (; i < end; i++)
+            {
+                if (weights[i] >= level && weights[i] < below && weights[i] > 0)
                 {
                     _ids[count] = i;
                     _values[count++] = weights[i];
