@@ -6,6 +6,7 @@ return args switch
     ["decode", .. var rest] => DecodeBenchmark.Run(rest),
     ["prompt", .. var rest] => PromptBenchmark.Run(rest),
     ["soak", .. var rest] => SoakBenchmark.Run(rest),
+    ["invariance", .. var rest] => await InvarianceBenchmark.Run(rest),
     ["precision", .. var rest] => await PrecisionBenchmark.Run(rest),
     ["score", .. var rest] => ScoreBenchmark.Run(rest),
     ["training", .. var rest] => TrainingBenchmark.Run(rest),
@@ -16,6 +17,6 @@ return args switch
 
 static int Usage()
 {
-    Console.Error.WriteLine("Usage: dotnet run -c Release --project perf/Serving.Benchmarks -- decode | prompt | soak | precision | score | training | quality | swap");
+    Console.Error.WriteLine("Usage: dotnet run -c Release --project perf/Serving.Benchmarks -- decode | prompt | soak | invariance | precision | score | training | quality | swap");
     return 1;
 }
