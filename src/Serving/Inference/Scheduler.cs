@@ -23,9 +23,13 @@ internal static class Scheduler
     /// <summary>Smallest piece of a prompt beside running answers: below it a step costs hardly less.</summary>
     public const int SmallestPiece = 16;
 
+    /// <summary>Most scores of a piece per attention head, new tokens times tokens before them: their memory stays bounded however long the prompt is.</summary>
+    public const int LargestArea = 1 << 20;
+
     public static StepPlan Next(in EngineState state, int chunk)
     {
         var piece = state.Active == 0 ? chunk : Math.Min(chunk, Math.Max(SmallestPiece, state.Active));
+        piece = Math.Min(piece, Math.Max(SmallestPiece, LargestArea / (state.Prefilled + piece)));
         return new StepPlan(state.Active, Math.Min(piece, state.PromptLength - state.Prefilled));
     }
 }

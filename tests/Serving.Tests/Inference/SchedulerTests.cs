@@ -19,6 +19,9 @@ public sealed class SchedulerTests
     [InlineData(30, 300, 0, 30)]           // that grows with what runs anyway
     [InlineData(8, 300, 290, 10)]
     [InlineData(8, 300, 300, 0)]           // done, and waiting for rows
+    [InlineData(0, 200_000, 4_000, 128)]
+    [InlineData(0, 200_000, 20_000, 52)]   // late in a very long prompt: less, so that its scores fit into memory
+    [InlineData(0, 200_000, 150_000, 16)]
     public void A_prompt_comes_in_beside_the_running_answers_in_pieces_that_do_not_hold_them_up(int active, int length, int prefilled, int piece) =>
         Assert.Equal(new StepPlan(active, piece), Scheduler.Next(new EngineState(active, length, prefilled), Chunk));
 }
