@@ -14,6 +14,9 @@ public sealed unsafe class PagedDecoder : IDecoder
 {
     private const long LargestRotation = 1 << 28;        // values of the rotary table: 1 GB
 
+    /// <summary>Parameters up to which a second thread brought nothing in 8 bits (measured to 110 M; perf/RESULTS.md).</summary>
+    private const long LargestSingleThreaded = 200_000_000;
+
     private readonly DecoderConfig _config;
     private readonly DecoderWeights _weights;
     private readonly KvPages _pages;
@@ -27,8 +30,9 @@ public sealed unsafe class PagedDecoder : IDecoder
     private readonly List<KvRow?> _rows = [];
     private readonly Stack<int> _free = new();
 
-    private PagedDecoder(DecoderConfig config, DecoderWeights weights, OnnxOptions onnx, InferenceOptions options)
+    private PagedDecoder(DecoderConfig config, DecoderWeights weights, OnnxOptions wanted, InferenceOptions options)
     {
+        var onnx = new OnnxOptions { Threads = ThreadsFor(config, options.Precision, wanted), Spinning = wanted.Spinning };
         _config = config;
         _weights = weights;
         ContextLength = Context(config, options);
@@ -95,6 +99,13 @@ public sealed unsafe class PagedDecoder : IDecoder
             throw;
         }
     }
+
+    /// <summary>
+    /// Threads of the session: as wished, or every core, or one where waking a second one costs what it brings: the 8-bit products of small policies take
+    /// microseconds.
+    /// </summary>
+    internal static int ThreadsFor(DecoderConfig config, Precision precision, OnnxOptions wanted) =>
+        wanted.Threads == 0 && precision == Precision.Int8 && config.Parameters < LargestSingleThreaded ? 1 : wanted.ThreadCount;
 
     public int Open()
     {

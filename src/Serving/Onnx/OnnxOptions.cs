@@ -8,7 +8,7 @@ public sealed class OnnxOptions
 {
     public const string Section = "Onnx";
 
-    /// <summary>Threads within one operator; 0 = every core.</summary>
+    /// <summary>Threads within one operator; 0 = every core (one for small policies in 8 bits).</summary>
     [Range(0, 256)]
     public int Threads { get; set; }
 
