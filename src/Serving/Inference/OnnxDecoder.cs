@@ -31,7 +31,7 @@ public sealed class OnnxDecoder : IDecoder
         _config = config;
         Rows = options.Slots + 1;
         ContextLength = options.ContextLength == 0 ? config.MaxPositions : Math.Min(options.ContextLength, config.MaxPositions);
-        LargestStep = options.Slots + options.PrefillChunk;
+        LargestStep = StepLimits.Tokens(options);
         _cache = [.. Enumerable.Range(0, 2 * config.Layers).Select(_ => new TensorBuffer<float>(Rows * RowSize))];
         _logits = new TensorBuffer<float>((long)LargestStep * config.VocabularySize);
         _results = new TensorBuffer<float>((long)LargestStep * config.VocabularySize);
@@ -64,6 +64,7 @@ public sealed class OnnxDecoder : IDecoder
         try
         {
             CheckGraph(model, config);
+            StepLimits.Require(model.Path, config.VocabularySize, inference);
             return new OnnxDecoder(model, config, inference);
         }
         catch

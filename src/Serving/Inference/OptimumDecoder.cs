@@ -31,7 +31,7 @@ public sealed class OptimumDecoder : IDecoder
         _graph = graph;
         Rows = options.Slots + 1;
         ContextLength = options.ContextLength == 0 ? graph.MaxPositions : Math.Min(options.ContextLength, graph.MaxPositions);
-        LargestStep = options.Slots + options.PrefillChunk;
+        LargestStep = StepLimits.Tokens(options);
         _open = new bool[Rows];
         _cache = new ConcatenatedCache(Rows, 2 * graph.Layers, graph.KeyValueHeads, ContextLength, graph.HeadDimension, graph.CacheType);
         _tokens = new TensorBuffer<long>(LargestStep);
@@ -64,13 +64,8 @@ public sealed class OptimumDecoder : IDecoder
         try
         {
             var graph = OptimumGraph.Read(model, config);
-
-            // Logits are handed out as one span.
-            return (long)(inference.Slots + inference.PrefillChunk) * graph.VocabularySize <= int.MaxValue
-                ? new OptimumDecoder(model, graph, inference)
-                : throw new ModelException(
-                    $"{model.Path}: logits of {inference.Slots} + {inference.PrefillChunk} tokens do not fit into one buffer; lower "
-                    + $"{InferenceOptions.Section}:{nameof(inference.PrefillChunk)}.");
+            StepLimits.Require(model.Path, graph.VocabularySize, inference);
+            return new OptimumDecoder(model, graph, inference);
         }
         catch
         {

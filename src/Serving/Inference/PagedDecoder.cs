@@ -36,7 +36,7 @@ public sealed unsafe class PagedDecoder : IDecoder
         _config = config;
         _weights = weights;
         ContextLength = Context(config, options);
-        LargestStep = options.Slots + options.PrefillChunk;
+        LargestStep = StepLimits.Tokens(options);
         _pages = new KvPages(
             config.Layers, config.KeyValueHeads, config.HeadDimension, options.Precision == Precision.Float32 ? KvFormat.Float32 : KvFormat.BFloat16);
         _logits = new TensorBuffer<float>((long)LargestStep * config.VocabularySize);
@@ -88,6 +88,7 @@ public sealed unsafe class PagedDecoder : IDecoder
                 + $"of more than 1 GB. Set {InferenceOptions.Section}:ContextLength to {LargestRotation / config.HeadDimension} or less.");
         }
 
+        StepLimits.Require(folder, config.VocabularySize, inference);
         var weights = new DecoderWeights(folder, config, inference.Precision);
         try
         {

@@ -1,4 +1,5 @@
 using Serving.Inference;
+using Serving.Models;
 using Serving.Onnx;
 using Serving.Testing;
 using Xunit;
@@ -34,6 +35,16 @@ public sealed class PagedDecoderTests(PolicyFixture policy) : IClassFixture<Poli
         Assert.Equal(decoder.RowBytes(48) + (8 * decoder.RowBytes(2)), decoder.KeyValueBytes);
         Array.ForEach(candidates, decoder.Close);
         Assert.Equal(0, decoder.KeyValueBytes);
+    }
+
+    [Fact]
+    public void Steps_whose_logits_no_buffer_can_hold_are_refused_when_loaded()
+    {
+        using var folder = new TemporaryFolder();
+        (TinyPolicy.Config with { VocabularySize = 300_000 }).Write(folder.Path);
+        var refusal = Assert.Throws<ModelException>(
+            () => PagedDecoder.Load(folder.Path, new OnnxOptions(), new InferenceOptions { Slots = 256, PrefillChunk = 8192 }));
+        Assert.Contains("Inference:PrefillChunk", refusal.Message, StringComparison.Ordinal);
     }
 
     [Fact]
