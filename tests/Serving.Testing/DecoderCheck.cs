@@ -50,8 +50,17 @@ public static class DecoderCheck
             Compare($"decoding, step {step}", decoder.Run(runs, stepTokens, [0, 1, 2, 5]), rows);
         }
 
+        // A piece without logits after a longer one with some.
         Array.ForEach(forks, decoder.Close);
         decoder.Close(other);
+        var (left, right) = (decoder.Open(), decoder.Open());
+        decoder.Run([new(left, 12)], tokens.AsSpan(0, 12), [11]);
+        Compare(
+            "a piece without logits beside another row",
+            decoder.Run([new(left, 2), new(right, 4)], [.. tokens[12..14], .. others[..4]], [5]),
+            [expectedOthers[3]]);
+        decoder.Close(left);
+        decoder.Close(right);
         return differences;
 
         void Compare(string what, ReadOnlySpan<float> logits, double[][] rows)

@@ -14,7 +14,7 @@ internal sealed class AdmissionQueue(int limit)
     private bool _cancellations;
     private Exception? _closed;
 
-    /// <summary>Candidates without a row, of queued requests and of the one in the prompt slot.</summary>
+    /// <summary>Candidates without a row, of queued requests and of the one whose prompt runs.</summary>
     public int Waiting => Volatile.Read(ref _waiting);
 
     /// <summary>Why nothing more is taken; null while open.</summary>

@@ -139,7 +139,7 @@ internal sealed unsafe class DecoderOperators : IDisposable
     {
         var stream = Stream(row);
         _weights.Embed(Tokens[row], stream);
-        Normalise(row, stream, 0, row, (float*)scratch);
+        Normalise(row, stream, 0, (float*)scratch);
     }
 
     private void RunAttend(OperatorCall call)
@@ -231,7 +231,7 @@ internal sealed unsafe class DecoderOperators : IDisposable
     private void AddNormRow(int row, nint scratch)
     {
         AddToStream(row, (float*)scratch);
-        Normalise(row, Stream(row), _layer + 1, row, (float*)scratch);
+        Normalise(row, Stream(row), _layer + 1, (float*)scratch);
     }
 
     private void RunGate(OperatorCall call)
@@ -276,7 +276,7 @@ internal sealed unsafe class DecoderOperators : IDisposable
     {
         var token = LogitPositions[row];
         AddToStream(token, (float*)scratch);
-        Normalise(row, Stream(token), _layer + 1, row, (float*)scratch);
+        Normalise(row, Stream(token), _layer + 1, (float*)scratch);
     }
 
     private void RunLogits(OperatorCall call)
@@ -297,9 +297,9 @@ internal sealed unsafe class DecoderOperators : IDisposable
         }
     }
 
-    private void Normalise(int row, float* stream, int norm, int target, float* scratch)
+    private void Normalise(int row, float* stream, int norm, float* scratch)
     {
-        var place = _activations.Place(target, scratch + _config.HiddenSize);
+        var place = _activations.Place(row, scratch + _config.HiddenSize);
         RowMath.Norm(stream, (float*)_weights.Norms[norm], (float)_config.NormEpsilon, _config.HiddenSize, place);
         _activations.Commit(row, place);
     }

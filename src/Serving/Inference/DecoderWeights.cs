@@ -17,6 +17,7 @@ internal sealed unsafe class DecoderWeights : IDisposable
     private readonly List<nint> _memory = [];
     private readonly List<OrtValue> _values = [];
     private readonly TensorEntry _embedding;
+    private readonly TensorRows _embeddingRows;
     private float[] _row = [];
 
     /// <exception cref="ModelException">A tensor is missing or has another shape than the config says, or a file is damaged.</exception>
@@ -28,6 +29,7 @@ internal sealed unsafe class DecoderWeights : IDisposable
         try
         {
             _embedding = _checkpoint.Find("model.embed_tokens.weight", config.VocabularySize, config.HiddenSize);
+            _embeddingRows = _checkpoint.Rows(_embedding);
             int d = config.HiddenSize, queries = config.Heads * config.HeadDimension, keys = config.KeyValueHeads * config.HeadDimension;
             Norms = new nint[(2 * config.Layers) + 1];
             QueryKeyValueBiases = new nint[config.Layers];
@@ -109,26 +111,7 @@ internal sealed unsafe class DecoderWeights : IDisposable
     public void Embed(int token, float* target)
     {
         var d = _config.HiddenSize;
-        var width = _embedding.DType == "F32" ? sizeof(float) : sizeof(ushort);
-        var source = _checkpoint.Address(_embedding) + ((nint)token * d * width);
-        var values = new Span<float>(target, d);
-        switch (_embedding.DType)
-        {
-            case "F32":
-                new ReadOnlySpan<float>((void*)source, d).CopyTo(values);
-                break;
-            case "F16":
-                System.Numerics.Tensors.TensorPrimitives.ConvertToSingle(new ReadOnlySpan<Half>((void*)source, d), values);
-                break;
-            default:
-                for (var i = 0; i < d; i++)
-                {
-                    target[i] = BitConverter.UInt32BitsToSingle((uint)((ushort*)source)[i] << 16);
-                }
-
-                break;
-        }
-
+        _embeddingRows.Read(token, new Span<float>(target, d));
         if (_config.EmbeddingScale != 1)
         {
             RowMath.Scale(target, (float)_config.EmbeddingScale, target, d);

@@ -1,6 +1,6 @@
 namespace Serving.Inference;
 
-/// <summary>Something that waits for the engine: tokens to run through the prompt slot, and what to do with their logits.</summary>
+/// <summary>Something that waits for the engine: tokens to run as a prompt, and what to do with their logits.</summary>
 internal abstract class EngineRequest
 {
     private CancellationTokenRegistration _registration;

@@ -158,6 +158,7 @@ public sealed class OnnxDecoder : IDecoder
         }
 
         var wanted = 0;
+        _logitRows.First(1)[0] = 0;          // the graph always gives some: the first token's, when none are wanted
         foreach (var position in logitPositions)
         {
             if (position >= first && position < first + tokens.Length)
@@ -166,7 +167,7 @@ public sealed class OnnxDecoder : IDecoder
             }
         }
 
-        var rows = Math.Max(1, wanted);      // the graph always gives some
+        var rows = Math.Max(1, wanted);
         if (!_bindings.TryGetValue((runs[0].Row, runs.Length), out var binding))
         {
             binding = _bindings[(runs[0].Row, runs.Length)] = Bind(runs[0].Row, runs.Length);

@@ -84,6 +84,9 @@ public sealed class Checkpoint : IDisposable
     /// <summary>Writes the values of a tensor as fp32, row-major, into memory of exactly their number. F16 and BF16 are widened exactly.</summary>
     public void ReadFloats(TensorEntry entry, Span<float> values) => Home(entry.Name).ReadFloats(entry, values);
 
+    /// <summary>The rows of a matrix.</summary>
+    public TensorRows Rows(TensorEntry entry) => new(entry, Address(entry));
+
     public void Dispose() => Close(_shards);
 
     private SafetensorsFile Home(string name)
