@@ -6,7 +6,10 @@ using static TorchSharp.torch.nn;
 
 namespace Serving.Trainer.Policy;
 
-/// <summary>One pre-norm block: grouped-query attention with rotary positions, then a SiLU-gated feed-forward layer.</summary>
+/// <summary>
+/// One pre-norm block: grouped-query attention with rotary positions, then a gated feed-forward layer. What a family adds to a Llama's block is null where
+/// the config has none of it.
+/// </summary>
 internal sealed class DecoderLayer : Module
 {
     private readonly DecoderConfig _config;
@@ -16,18 +19,37 @@ internal sealed class DecoderLayer : Module
     {
         _config = config;
         var rows = config.HeadDimension * (config.Heads + (2 * config.KeyValueHeads));
-        InputNorm = Weights.Ones(config.HiddenSize, precision);
+        InputNorm = NormOf(config.HiddenSize);
         QueryKeyValue = Weights.Normal(generator, 0.02, precision, rows, config.HiddenSize);
         Output = Weights.Normal(generator, outputScale, precision, config.HiddenSize, config.Heads * config.HeadDimension);
-        PostNorm = Weights.Ones(config.HiddenSize, precision);
+        PostNorm = NormOf(config.HiddenSize);
         GateUp = Weights.Normal(generator, 0.02, precision, 2 * config.IntermediateSize, config.HiddenSize);
         Down = Weights.Normal(generator, outputScale, precision, config.HiddenSize, config.IntermediateSize);
+        QueryKeyValueBias = config.AttentionBias ? Weights.Zeros(rows, precision) : null;
+        OutputBias = config.OutputBias ? Weights.Zeros(config.HiddenSize, precision) : null;
+        QueryNorm = config.QueryKeyNorm ? NormOf(config.HeadDimension) : null;
+        KeyNorm = config.QueryKeyNorm ? NormOf(config.HeadDimension) : null;
         register_parameter("input_norm", InputNorm);
         register_parameter("qkv", QueryKeyValue);
         register_parameter("output", Output);
         register_parameter("post_norm", PostNorm);
         register_parameter("gate_up", GateUp);
         register_parameter("down", Down);
+        RegisterIfAny("qkv_bias", QueryKeyValueBias);
+        RegisterIfAny("output_bias", OutputBias);
+        RegisterIfAny("query_norm", QueryNorm);
+        RegisterIfAny("key_norm", KeyNorm);
+
+        // Stored as what is added to 1, a norm begins at 0.
+        Parameter NormOf(int width) => config.UnitOffsetNorm ? Weights.Zeros(width, precision) : Weights.Ones(width, precision);
+
+        void RegisterIfAny(string part, Parameter? parameter)
+        {
+            if (parameter is not null)
+            {
+                register_parameter(part, parameter);
+            }
+        }
     }
 
     public Parameter InputNorm { get; }
@@ -35,7 +57,18 @@ internal sealed class DecoderLayer : Module
     /// <summary>[(heads + 2 kv heads) hd, d]: q, k, v stacked.</summary>
     public Parameter QueryKeyValue { get; }
 
+    /// <summary>[(heads + 2 kv heads) hd].</summary>
+    public Parameter? QueryKeyValueBias { get; }
+
+    /// <summary>[hd], for every query head.</summary>
+    public Parameter? QueryNorm { get; }
+
+    /// <summary>[hd], for every key head.</summary>
+    public Parameter? KeyNorm { get; }
+
     public Parameter Output { get; }
+
+    public Parameter? OutputBias { get; }
 
     public Parameter PostNorm { get; }
 
@@ -48,24 +81,46 @@ internal sealed class DecoderLayer : Module
     /// <param name="mask">What a position may look at, bool [B, 1, T, T]; null = everything up to itself.</param>
     public Tensor Apply(Tensor x, Tensor cos, Tensor sin, ScalarType compute, Tensor? mask = null)
     {
-        x = x + Attend(Weights.RmsNorm(x, InputNorm, _config.NormEpsilon), cos, sin, compute, mask);
-        var gateUp = Weights.Linear(Weights.RmsNorm(x, PostNorm, _config.NormEpsilon), GateUp, compute).chunk(2, -1);
-        return x + Weights.Linear(functional.silu(gateUp[0]) * gateUp[1], Down, compute);
+        x = x + Attend(Norm(x, InputNorm), cos, sin, compute, mask);
+        var gateUp = Weights.Linear(Norm(x, PostNorm), GateUp, compute).chunk(2, -1);
+        return x + Weights.Linear(Activate(gateUp[0]) * gateUp[1], Down, compute);
     }
 
     private Tensor Attend(Tensor x, Tensor cos, Tensor sin, ScalarType compute, Tensor? mask)
     {
         var (batch, length, hd) = (x.shape[0], x.shape[1], _config.HeadDimension);
         var (heads, kv) = (_config.Heads, _config.KeyValueHeads);
-        var qkv = Weights.Linear(x, QueryKeyValue, compute).view(batch, length, heads + (2 * kv), hd).transpose(1, 2);   // [B, H+2K, T, hd]
-        var rotated = Rotate(qkv.narrow(1, 0, heads + kv), cos, sin);
+        var qkv = Weights.Linear(x, QueryKeyValue, compute, QueryKeyValueBias).view(batch, length, heads + (2 * kv), hd).transpose(1, 2);   // [B, H+2K, T, hd]
+        var rotated = Rotate(HeadNorm(qkv.narrow(1, 0, heads + kv)), cos, sin);
         var q = rotated.narrow(1, 0, heads);
         var k = Repeat(rotated.narrow(1, heads, kv), heads / kv);
         var v = Repeat(qkv.narrow(1, heads + kv, kv), heads / kv);
         var attended = functional.scaled_dot_product_attention(
             Weights.Round(q, compute), Weights.Round(k, compute), Weights.Round(v, compute), mask, is_casual: mask is null);
-        return Weights.Linear(attended.transpose(1, 2).reshape(batch, length, heads * hd), Output, compute);
+        return Weights.Linear(attended.transpose(1, 2).reshape(batch, length, heads * hd), Output, compute, OutputBias);
     }
+
+    private Tensor Norm(Tensor x, Tensor weight) => Weights.RmsNorm(x, weight, _config.NormEpsilon, _config.UnitOffsetNorm);
+
+    /// <summary>Norms every query and key head by itself, [B, H+K, T, hd], where the family does.</summary>
+    private Tensor HeadNorm(Tensor x)
+    {
+        if (QueryNorm is null || KeyNorm is null)
+        {
+            return x;
+        }
+
+        var weights = cat([QueryNorm.expand(_config.Heads, -1), KeyNorm.expand(_config.KeyValueHeads, -1)], 0);      // [H+K, hd]
+        return Norm(x, weights.unsqueeze(1));
+    }
+
+    private Tensor Activate(Tensor x) => _config.Activation switch
+    {
+        Activation.Silu => functional.silu(x),
+        Activation.GeluTanh => functional.gelu(x, TorchSharp.Modules.GELU.Approximate.tanh),
+        Activation.Gelu => functional.gelu(x),
+        _ => throw new NotSupportedException($"The trainer has no activation {_config.Activation}."),
+    };
 
     /// <summary>x cos + rotate_half(x) sin.</summary>
     private static Tensor Rotate(Tensor x, Tensor cos, Tensor sin)

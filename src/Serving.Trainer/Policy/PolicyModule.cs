@@ -7,8 +7,8 @@ using static TorchSharp.torch.nn;
 namespace Serving.Trainer.Policy;
 
 /// <summary>
-/// The Llama-family decoder that ONNX Runtime serves, as a TorchSharp module over the same weights: q, k, v are one packed matrix and so are
-/// gate and up, in the order in which they lie in model.safetensors. Parameters are fp32; <see cref="ComputeType"/> may be bfloat16, then
+/// The decoder that ONNX Runtime serves, of every <see cref="ModelFamily"/>, as a TorchSharp module over the same weights: q, k, v are one packed matrix and
+/// so are gate and up, in the order in which they lie in model.safetensors. Parameters are fp32; <see cref="ComputeType"/> may be bfloat16, then
 /// products run on casts of the weights and gradients come back in fp32. Used from one thread (dispose scopes are thread-static).
 /// </summary>
 public sealed class PolicyModule : Module<Tensor, Tensor>
@@ -20,21 +20,19 @@ public sealed class PolicyModule : Module<Tensor, Tensor>
     private readonly Tensor _cos;
     private readonly Tensor _sin;
 
-    /// <summary>Random weights: normal with s.d. 0.02, the two output projections of a layer divided by sqrt(2 layers).</summary>
-    /// <param name="config">Of plain Llama features only.</param>
+    /// <summary>Random weights: normal with s.d. 0.02, the two output projections of a layer divided by sqrt(2 layers); norms multiply by 1, biases are 0.</summary>
+    /// <param name="config">Any that the server takes.</param>
     /// <param name="seed">Of the weights.</param>
     /// <param name="precision">Type of the parameters: float32, or float64 to check gradients.</param>
-    /// <exception cref="ModelConfigException">The config has features that the trainer lacks.</exception>
     public PolicyModule(DecoderConfig config, ulong seed = 0, ScalarType precision = ScalarType.Float32)
         : base("policy")
     {
-        TrainableConfig.Require(config);
         Config = config;
         using var generator = new Generator(seed);
         var outputScale = 0.02 / Math.Sqrt(2 * config.Layers);
         _embedding = Weights.Normal(generator, 0.02, precision, config.VocabularySize, config.HiddenSize);
         _layers = [.. Enumerable.Range(0, config.Layers).Select(i => new DecoderLayer($"layer_{i}", config, generator, outputScale, precision))];
-        _norm = Weights.Ones(config.HiddenSize, precision);
+        _norm = config.UnitOffsetNorm ? Weights.Zeros(config.HiddenSize, precision) : Weights.Ones(config.HiddenSize, precision);
         _head = config.TieEmbeddings ? null : Weights.Normal(generator, 0.02, precision, config.VocabularySize, config.HiddenSize);
         (_cos, _sin) = RotaryTable(config, precision);
         register_parameter("embedding", _embedding);
@@ -112,12 +110,13 @@ public sealed class PolicyModule : Module<Tensor, Tensor>
     private Tensor Encode(Tensor ids, Tensor cos, Tensor sin, Tensor? mask)
     {
         var x = _embedding.index_select(0, ids.reshape(-1)).view(ids.shape[0], ids.shape[1], Config.HiddenSize);
+        x = Config.EmbeddingScale == 1 ? x : x * Config.EmbeddingScale;
         foreach (var layer in _layers)
         {
             x = layer.Apply(x, cos, sin, ComputeType, mask);
         }
 
-        return Weights.RmsNorm(x, _norm, Config.NormEpsilon);
+        return Weights.RmsNorm(x, _norm, Config.NormEpsilon, Config.UnitOffsetNorm);
     }
 
     protected override void Dispose(bool disposing)
@@ -135,8 +134,7 @@ public sealed class PolicyModule : Module<Tensor, Tensor>
     private static (Tensor Cos, Tensor Sin) RotaryTable(DecoderConfig config, ScalarType precision)
     {
         using var scope = NewDisposeScope();
-        var half = config.HeadDimension / 2;
-        var frequencies = pow(config.RopeTheta, arange(half, ScalarType.Float64) * (-1.0 / half));
+        var frequencies = tensor(config.RotaryFrequencies());
         var angles = arange(config.MaxPositions, ScalarType.Float64).unsqueeze(1) * frequencies.unsqueeze(0);
         var both = cat([angles, angles], 1);
         return (both.cos().to(precision).MoveToOuterDisposeScope(), both.sin().to(precision).MoveToOuterDisposeScope());

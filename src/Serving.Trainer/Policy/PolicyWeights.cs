@@ -1,9 +1,14 @@
+using System.Globalization;
 using Serving.Models;
 using Serving.Onnx;
+using static TorchSharp.torch;
 
 namespace Serving.Trainer.Policy;
 
-/// <summary>Moves weights between a policy folder's model.safetensors and a <see cref="PolicyModule"/>, bit for bit.</summary>
+/// <summary>
+/// Moves weights between a policy folder and a <see cref="PolicyModule"/>, bit for bit. Read from one file or from shards, F16 and BF16 widened exactly;
+/// written as one fp32 model.safetensors.
+/// </summary>
 public static class PolicyWeights
 {
     /// <summary>A module with the weights of a folder.</summary>
@@ -12,8 +17,8 @@ public static class PolicyWeights
     {
         var config = DecoderConfig.Read(folder);
         var module = new PolicyModule(config);
-        using var file = SafetensorsFile.Open(Path.Combine(folder, ModelFiles.Weights));
-        Read(file, module);
+        using var checkpoint = Checkpoint.Open(folder);
+        TensorSlices.Read(checkpoint, Slices(module));
         return module;
     }
 
@@ -31,31 +36,47 @@ public static class PolicyWeights
     /// <summary>Writes the weights alone.</summary>
     public static void WriteTensors(PolicyModule module, string path) => TensorSlices.Write(path, Slices(module));
 
-    /// <summary>Every tensor of the file, in its order, as a view of the packed parameter that holds it.</summary>
+    /// <summary>Every tensor of the file, in the order of <see cref="DecoderTensors"/>, as a view of the packed parameter that holds it.</summary>
     private static IEnumerable<TensorSlice> Slices(PolicyModule module)
     {
         var config = module.Config;
         long q = config.Heads * config.HeadDimension, kv = config.KeyValueHeads * config.HeadDimension, ff = config.IntermediateSize;
-        yield return new("model.embed_tokens.weight", module.Embedding.alias());
-        for (var i = 0; i < config.Layers; i++)
+        return DecoderTensors.Of(config).Select(required => new TensorSlice(required.Name, View(required.Name)));
+
+        Tensor View(string name)
         {
-            var layer = module.Layers[i];
-            var prefix = $"model.layers.{i}.";
-            yield return new(prefix + "input_layernorm.weight", layer.InputNorm.alias());
-            yield return new(prefix + "self_attn.q_proj.weight", layer.QueryKeyValue.narrow(0, 0, q));
-            yield return new(prefix + "self_attn.k_proj.weight", layer.QueryKeyValue.narrow(0, q, kv));
-            yield return new(prefix + "self_attn.v_proj.weight", layer.QueryKeyValue.narrow(0, q + kv, kv));
-            yield return new(prefix + "self_attn.o_proj.weight", layer.Output.alias());
-            yield return new(prefix + "post_attention_layernorm.weight", layer.PostNorm.alias());
-            yield return new(prefix + "mlp.gate_proj.weight", layer.GateUp.narrow(0, 0, ff));
-            yield return new(prefix + "mlp.up_proj.weight", layer.GateUp.narrow(0, ff, ff));
-            yield return new(prefix + "mlp.down_proj.weight", layer.Down.alias());
+            switch (name)
+            {
+                case "model.embed_tokens.weight":
+                    return module.Embedding.alias();
+                case "model.norm.weight":
+                    return module.Norm.alias();
+                case "lm_head.weight":
+                    return module.Head!.alias();
+                default:
+                    var parts = name.Split('.', 4);                                     // model, layers, i, the rest
+                    return ViewOf(module.Layers[int.Parse(parts[2], CultureInfo.InvariantCulture)], parts[3]);
+            }
         }
 
-        yield return new("model.norm.weight", module.Norm.alias());
-        if (module.Head is { } head)
+        Tensor ViewOf(DecoderLayer layer, string part) => part switch
         {
-            yield return new("lm_head.weight", head.alias());
-        }
+            "input_layernorm.weight" => layer.InputNorm.alias(),
+            "self_attn.q_proj.weight" => layer.QueryKeyValue.narrow(0, 0, q),
+            "self_attn.k_proj.weight" => layer.QueryKeyValue.narrow(0, q, kv),
+            "self_attn.v_proj.weight" => layer.QueryKeyValue.narrow(0, q + kv, kv),
+            "self_attn.q_proj.bias" => layer.QueryKeyValueBias!.narrow(0, 0, q),
+            "self_attn.k_proj.bias" => layer.QueryKeyValueBias!.narrow(0, q, kv),
+            "self_attn.v_proj.bias" => layer.QueryKeyValueBias!.narrow(0, q + kv, kv),
+            "self_attn.q_norm.weight" => layer.QueryNorm!.alias(),
+            "self_attn.k_norm.weight" => layer.KeyNorm!.alias(),
+            "self_attn.o_proj.weight" => layer.Output.alias(),
+            "self_attn.o_proj.bias" => layer.OutputBias!.alias(),
+            "post_attention_layernorm.weight" => layer.PostNorm.alias(),
+            "mlp.gate_proj.weight" => layer.GateUp.narrow(0, 0, ff),
+            "mlp.up_proj.weight" => layer.GateUp.narrow(0, ff, ff),
+            "mlp.down_proj.weight" => layer.Down.alias(),
+            _ => throw new NotSupportedException($"The trainer has no parameter for a layer's {part}."),
+        };
     }
 }

@@ -11,17 +11,21 @@ internal static class TensorSlices
 {
     /// <summary>Overwrites every view with the tensor of its name.</summary>
     /// <exception cref="ModelWeightsException">A tensor is missing or has another shape than its view.</exception>
-    public static void Read(SafetensorsFile file, IEnumerable<TensorSlice> slices)
+    public static void Read(SafetensorsFile file, IEnumerable<TensorSlice> slices) => Read(slices, (name, view) =>
     {
-        using var quiet = no_grad();
-        foreach (var (name, view) in slices)
-        {
-            file.Find(name, view.shape);
-            using var values = tensor(file.ReadFloats(name), view.shape);
-            view.copy_(values);
-            view.Dispose();
-        }
-    }
+        file.Find(name, view.shape);
+        return file.ReadFloats(name);
+    });
+
+    /// <summary>Overwrites every view with the tensor of its name, from one file or from shards.</summary>
+    /// <exception cref="ModelWeightsException">A tensor is missing or has another shape than its view.</exception>
+    public static void Read(Checkpoint checkpoint, IEnumerable<TensorSlice> slices) => Read(slices, (name, view) =>
+    {
+        var entry = checkpoint.Find(name, view.shape);
+        var values = new float[entry.Count];
+        checkpoint.ReadFloats(entry, values);
+        return values;
+    });
 
     public static void Write(string path, IEnumerable<TensorSlice> slices)
     {
@@ -34,5 +38,18 @@ internal static class TensorSlices
         }
 
         SafetensorsWriter.Write(path, tensors);
+    }
+
+    private static void Read(IEnumerable<TensorSlice> slices, Func<string, Tensor, float[]> floats)
+    {
+        using var quiet = no_grad();
+        foreach (var (name, view) in slices)
+        {
+            using (view)
+            {
+                using var values = tensor(floats(name, view), view.shape);
+                view.copy_(values);
+            }
+        }
     }
 }

@@ -16,7 +16,7 @@ internal static class Weights
 
     public static Parameter Ones(long size, ScalarType type = ScalarType.Float32) => new(ones(size, type));
 
-    public static Parameter Zeros(long size) => new(zeros(size));
+    public static Parameter Zeros(long size, ScalarType type = ScalarType.Float32) => new(zeros(size, type));
 
     /// <summary>x W^T (+ b) in the compute type, result in fp32.</summary>
     public static Tensor Linear(Tensor x, Tensor weight, ScalarType compute, Tensor? bias = null)
@@ -32,7 +32,7 @@ internal static class Weights
     /// <summary>Rounds to the compute type; with float32 the tensor as it is (parameters may be float64).</summary>
     public static Tensor Round(Tensor x, ScalarType compute) => compute == ScalarType.Float32 ? x : x.to(compute);
 
-    /// <summary>x / sqrt(mean(x^2) + eps) * w over the last dimension.</summary>
-    public static Tensor RmsNorm(Tensor x, Tensor weight, double epsilon) =>
-        x * (x.square().mean([-1], keepdim: true) + epsilon).rsqrt() * weight;
+    /// <summary>x / sqrt(mean(x^2) + eps) * w over the last dimension; with unit offset * (1 + w).</summary>
+    public static Tensor RmsNorm(Tensor x, Tensor weight, double epsilon, bool unitOffset = false) =>
+        x * (x.square().mean([-1], keepdim: true) + epsilon).rsqrt() * (unitOffset ? 1 + weight : weight);
 }

@@ -55,24 +55,6 @@ public sealed class PolicyModuleTests : IDisposable
         AssertSameLogits(_folder.Path);
     }
 
-    public static TheoryData<string, DecoderConfig> Untrainable => new()
-    {
-        { "no biases of attention.", TinyPolicy.Config with { Family = ModelFamily.Qwen2 } },
-        { "no biases of attention.", TinyPolicy.Config with { OutputBias = true } },
-        { "no norms of query and key heads.", TinyPolicy.Config with { Family = ModelFamily.Qwen3 } },
-        { "no norms of 1 + w, no scaled embeddings, no activation GeluTanh.", TinyPolicy.Config with { Family = ModelFamily.Gemma, Activation = Activation.GeluTanh } },
-        { "no rope_scaling.", TinyPolicy.Config with { RopeScaling = new RopeScaling { Kind = RopeScalingKind.Linear, Factor = 2 } } },
-    };
-
-    [Theory]
-    [MemberData(nameof(Untrainable))]
-    public void A_policy_with_features_that_the_trainer_lacks_is_refused_when_loaded(string reason, DecoderConfig config)
-    {
-        HubFolder.Write(_folder.Path, config);
-
-        Assert.Contains(reason, Assert.Throws<ModelConfigException>(() => PolicyWeights.Load(_folder.Path)).Message, StringComparison.Ordinal);
-    }
-
     [Fact]
     public void A_mistral_in_bfloat16_is_a_llama_to_the_trainer()
     {
