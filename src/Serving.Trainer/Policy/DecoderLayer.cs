@@ -81,9 +81,10 @@ internal sealed class DecoderLayer : Module
     /// <param name="mask">What a position may look at, bool [B, 1, T, T]; null = everything up to itself.</param>
     public Tensor Apply(Tensor x, Tensor cos, Tensor sin, ScalarType compute, Tensor? mask = null)
     {
+        using var scope = NewDisposeScope();
         x = x + Attend(Norm(x, InputNorm), cos, sin, compute, mask);
         var gateUp = Weights.Linear(Norm(x, PostNorm), GateUp, compute).chunk(2, -1);
-        return x + Weights.Linear(Activate(gateUp[0]) * gateUp[1], Down, compute);
+        return (x + Weights.Linear(Activate(gateUp[0]) * gateUp[1], Down, compute)).MoveToOuterDisposeScope();
     }
 
     private Tensor Attend(Tensor x, Tensor cos, Tensor sin, ScalarType compute, Tensor? mask)

@@ -108,34 +108,6 @@ public sealed class PolicyModuleTests : IDisposable
     }
 
     [Fact]
-    public void Gradients_equal_finite_differences_in_double()
-    {
-        using var scope = NewDisposeScope();
-        set_num_threads(1);
-        using var policy = new PolicyModule(TinyPolicy.Config with { Layers = 1, HiddenSize = 32, Heads = 2, KeyValueHeads = 1, VocabularySize = 40 }, seed: 5, ScalarType.Float64);
-        var ids = randint(4, 40, [2, 9], ScalarType.Int64);
-        Tensor Loss() => policy.TokenLogProbs(ids).square().mean();
-        Loss().backward();
-        const double step = 1e-5;
-        foreach (var (name, parameter) in policy.named_parameters())
-        {
-            using var quiet = no_grad();
-            var flat = parameter.view(-1);
-            var at = parameter.numel() / 2;
-            var value = flat[at].item<double>();
-            flat[at] = value + step;
-            var above = Loss().item<double>();
-            flat[at] = value - step;
-            var below = Loss().item<double>();
-            flat[at] = value;
-
-            var expected = (above - below) / (2 * step);
-            var actual = parameter.grad!.view(-1)[at].item<double>();
-            Assert.True(Math.Abs(expected - actual) < 1e-7 + (1e-4 * Math.Abs(expected)), $"{name}: {actual} instead of {expected}");
-        }
-    }
-
-    [Fact]
     public void Bfloat16_products_stay_close_and_give_fp32_gradients()
     {
         using var scope = NewDisposeScope();
