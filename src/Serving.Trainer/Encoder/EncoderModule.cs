@@ -78,6 +78,13 @@ public sealed class EncoderModule : Module<Tensor, Tensor, Tensor, Tensor>
     /// <summary>Logits: ids [B, T] int64, types [B, T] int64, mask [B, T] bool (true = a token, not padding) to [B, labels] fp32.</summary>
     public override Tensor forward(Tensor ids, Tensor types, Tensor mask)
     {
+        var pooled = Drop(Weights.Linear(Encode(ids, types, mask).select(1, 0), PoolerWeight, ComputeType, PoolerBias).tanh());
+        return Weights.Linear(pooled, ClassifierWeight, ScalarType.Float32, ClassifierBias);
+    }
+
+    /// <summary>Hidden states after the last block: the same inputs to [B, T, d] fp32.</summary>
+    public Tensor Encode(Tensor ids, Tensor types, Tensor mask)
+    {
         var (batch, length) = (ids.shape[0], ids.shape[1]);
         var x = Words.index_select(0, ids.reshape(-1)).view(batch, length, Config.HiddenSize)
             + Positions.narrow(0, 0, length)
@@ -89,8 +96,7 @@ public sealed class EncoderModule : Module<Tensor, Tensor, Tensor, Tensor>
             x = layer.Apply(x, bias, this);
         }
 
-        var pooled = Drop(Weights.Linear(x.select(1, 0), PoolerWeight, ComputeType, PoolerBias).tanh());
-        return Weights.Linear(pooled, ClassifierWeight, ScalarType.Float32, ClassifierBias);
+        return x;
     }
 
     internal Tensor Norm(Tensor x, Tensor weight, Tensor bias) => functional.layer_norm(x, [Config.HiddenSize], weight, bias, Config.NormEpsilon);

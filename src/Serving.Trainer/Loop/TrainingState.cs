@@ -3,6 +3,7 @@ using Serving.Models;
 using Serving.Trainer.Data;
 using Serving.Trainer.Policy;
 using Serving.Trainer.Pretraining;
+using TorchSharp.Modules;
 using static TorchSharp.torch;
 
 namespace Serving.Trainer.Loop;
@@ -34,7 +35,7 @@ internal sealed class TrainingState(string run)
 
                 File.WriteAllText(Beside(path, ReplayFile), JsonSerializer.Serialize(replay));
             },
-            optimizer);
+            ((OptimizerHelper)optimizer).save_state_dict);
 
     /// <summary>Restores everything; returns the step to go on with and what replay had read.</summary>
     public (int Step, ReplayState Replay) Restore(PolicyModule policy, AnchorAverage? anchor, optim.Optimizer optimizer)
@@ -51,7 +52,7 @@ internal sealed class TrainingState(string run)
 
                 replay = JsonSerializer.Deserialize<ReplayState>(File.ReadAllText(Beside(path, ReplayFile)));
             },
-            optimizer).Step;
+            ((OptimizerHelper)optimizer).load_state_dict).Step;
         return (step, replay ?? throw new InvalidDataException($"{run}: the checkpoint does not say where replay stood. Start the run anew in another folder."));
     }
 

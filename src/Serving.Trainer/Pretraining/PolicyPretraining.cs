@@ -16,7 +16,6 @@ public sealed class PolicyPretraining(PretrainOptions options, TimeProvider time
     private const int CheckpointEvery = 200;
     private const int MeasureCopyingEvery = 50;
     private const double Copies = 1.5;                                         // nats per copied token; a policy that cannot copy is at 6 to 8
-    private const double ClipNorm = 1.0;
 
     /// <summary>Runs to the end and returns the trained module and its validation loss per summary token, in nats.</summary>
     public (PolicyModule Policy, double ValidationLoss) Run() => Run(options.Steps);
@@ -30,9 +29,9 @@ public sealed class PolicyPretraining(PretrainOptions options, TimeProvider time
         var batches = new PretrainBatches(Tokens(options.Data, task), task, tokenizer.VocabularySize, options.TokensPerBatch, options.Seed);
         var validation = new PretrainBatches(Tokens(options.Validation, task), task, tokenizer.VocabularySize, options.TokensPerBatch, options.Seed);
         var policy = new PolicyModule(Config(tokenizer, task), (ulong)options.Seed) { ComputeType = options.BFloat16 ? ScalarType.BFloat16 : ScalarType.Float32 };
-        using var optimizer = optim.AdamW(policy.parameters(), options.PeakLearningRate, 0.9, 0.95, weight_decay: options.WeightDecay);
+        using var optimizer = new PolicyOptimizer(policy, options.Optimizer, options.WeightDecay);
         var checkpoint = new RunCheckpoint(options.Run);
-        var (first, copies) = options.Resume && checkpoint.Exists ? checkpoint.Restore(path => ReadWeights(path, policy), optimizer) : (0, false);
+        var (first, copies) = options.Resume && checkpoint.Exists ? checkpoint.Restore(path => ReadWeights(path, policy), optimizer.Read) : (0, false);
         var rate = new LearningRate(options.PeakLearningRate, WarmUp: Math.Min(100, options.Steps / 10), options.Steps);
         using var log = new RunLog(options.Run, options.Steps, time);
         Console.WriteLine($"{policy.Config.Parameters:N0} parameters, {batches.TokensPerEpoch:N0} tokens an epoch, "
@@ -41,9 +40,9 @@ public sealed class PolicyPretraining(PretrainOptions options, TimeProvider time
         var (tokens, since) = (0L, time.GetTimestamp());
         for (var step = first; step < until; step++)
         {
-            SetRate(optimizer, rate.At(step));
             var batch = batches.Batch(step, CopyShare(step, copies));
-            var loss = Step(policy, optimizer, batch);
+            var loss = Gradient(policy, batch);
+            optimizer.Step(rate.At(step));
             tokens += batch.Rows * (long)batch.Length;
             if (step % LogEvery == 0)
             {
@@ -60,7 +59,7 @@ public sealed class PolicyPretraining(PretrainOptions options, TimeProvider time
 
             if ((step + 1) % CheckpointEvery == 0 || step + 1 == until)
             {
-                checkpoint.Save(step + 1, path => PolicyWeights.WriteTensors(policy, path), optimizer, copies);
+                checkpoint.Save(step + 1, path => PolicyWeights.WriteTensors(policy, path), optimizer.Write, copies);
                 log.Write(step, ("validation", ValidationLoss(policy, validation)));
                 (tokens, since) = (0, time.GetTimestamp());
             }
@@ -87,15 +86,13 @@ public sealed class PolicyPretraining(PretrainOptions options, TimeProvider time
         return sum / weight;
     }
 
-    private static double Step(PolicyModule policy, optim.Optimizer optimizer, PretrainBatch batch)
+    /// <summary>Adds the gradient of a batch's weighted mean loss, in nats, to the parameters' gradients, and returns that loss.</summary>
+    private static double Gradient(PolicyModule policy, PretrainBatch batch)
     {
         using var scope = NewDisposeScope();
         var weights = tensor(batch.TargetWeights);
         var loss = (policy.TokenLogProbs(Ids(batch)).reshape(-1).neg() * weights).sum() / weights.sum();
-        optimizer.zero_grad();
         loss.backward();
-        nn.utils.clip_grad_norm_(policy.parameters(), ClipNorm);
-        optimizer.step();
         return loss.item<float>();
     }
 
@@ -104,6 +101,7 @@ public sealed class PolicyPretraining(PretrainOptions options, TimeProvider time
 
     private DecoderConfig Config(TextTokenizer tokenizer, TaskTokens task) => new()
     {
+        Family = options.Family,
         VocabularySize = tokenizer.VocabularySize,
         HiddenSize = options.HiddenSize,
         Layers = options.Layers,
@@ -120,14 +118,6 @@ public sealed class PolicyPretraining(PretrainOptions options, TimeProvider time
 
     private static List<(int[], int[])> Tokens(string path, TaskTokens task) =>
         [.. TaskExample.Read(path).Select(example => (task.Document(example.Document), task.Response(example.Summary)))];
-
-    private static void SetRate(optim.Optimizer optimizer, double rate)
-    {
-        foreach (var group in optimizer.ParamGroups)
-        {
-            group.LearningRate = rate;
-        }
-    }
 
     private static void ReadWeights(string path, PolicyModule policy)
     {

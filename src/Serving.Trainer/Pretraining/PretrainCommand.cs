@@ -21,6 +21,9 @@ internal static class PretrainCommand
         var heads = new Option<int>("--heads") { DefaultValueFactory = _ => 4 };
         var keyValueHeads = new Option<int>("--kv-heads") { DefaultValueFactory = _ => 2 };
         var intermediate = new Option<int>("--intermediate") { DefaultValueFactory = _ => 688 };
+        var family = new Option<ModelFamily>("--family") { DefaultValueFactory = _ => ModelFamily.Qwen3, Description = "Kind of decoder." };
+        var optimizer = new Option<PolicyOptimization>("--optimizer") { Description = "muon or adamw." };
+        var bfloat16 = new Option<bool>("--bfloat16") { Description = "Products in bfloat16: for processors that multiply in it (AVX512-BF16, AMX)." };
         var steps = new Option<int>("--steps") { DefaultValueFactory = _ => 2900 };
         var batch = new Option<int>("--batch-tokens") { DefaultValueFactory = _ => 4096 };
         var rate = new Option<double>("--learning-rate") { DefaultValueFactory = _ => 2e-3 };
@@ -29,7 +32,8 @@ internal static class PretrainCommand
         var resume = new Option<bool>("--resume") { Description = "Go on from the last checkpoint of --run." };
         var command = new Command("pretrain", "Train a policy from random weights: language modelling, the task and copy exercises.")
         {
-            data, validation, tokenizer, run, models, name, hidden, layers, heads, keyValueHeads, intermediate, steps, batch, rate, seed, copy, resume,
+            data, validation, tokenizer, run, models, name, hidden, layers, heads, keyValueHeads, intermediate,
+            family, optimizer, bfloat16, steps, batch, rate, seed, copy, resume,
         };
         command.SetAction(arguments =>
         {
@@ -44,6 +48,9 @@ internal static class PretrainCommand
                 Heads = arguments.GetValue(heads),
                 KeyValueHeads = arguments.GetValue(keyValueHeads),
                 IntermediateSize = arguments.GetValue(intermediate),
+                Family = arguments.GetValue(family),
+                Optimizer = arguments.GetValue(optimizer),
+                BFloat16 = arguments.GetValue(bfloat16),
                 Steps = arguments.GetValue(steps),
                 TokensPerBatch = arguments.GetValue(batch),
                 PeakLearningRate = arguments.GetValue(rate),

@@ -1,3 +1,5 @@
+using Serving.Models;
+
 namespace Serving.Trainer.Pretraining;
 
 /// <summary>One pretraining run. Immutable; the run is a function of these and the data.</summary>
@@ -25,6 +27,10 @@ public sealed record PretrainOptions
 
     public required int Steps { get; init; }
 
+    public ModelFamily Family { get; init; } = ModelFamily.Qwen3;
+
+    public PolicyOptimization Optimizer { get; init; }
+
     public double PeakLearningRate { get; init; } = 2e-3;
 
     public double WeightDecay { get; init; } = 0.05;
@@ -36,8 +42,8 @@ public sealed record PretrainOptions
     /// <summary>Practise copying (see <see cref="PolicyPretraining"/>); a small policy with a small budget does better without.</summary>
     public bool CopyExercises { get; init; } = true;
 
-    /// <summary>Products in bfloat16 (master weights stay fp32).</summary>
-    public bool BFloat16 { get; init; } = true;
+    /// <summary>Products in bfloat16 (master weights stay fp32): faster where the processor multiplies in it, slower elsewhere.</summary>
+    public bool BFloat16 { get; init; }
 
     public bool Resume { get; init; }
 }

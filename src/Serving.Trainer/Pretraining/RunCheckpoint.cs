@@ -1,6 +1,4 @@
 using System.Text.Json;
-using TorchSharp.Modules;
-using static TorchSharp.torch;
 
 namespace Serving.Trainer.Pretraining;
 
@@ -19,7 +17,8 @@ public sealed class RunCheckpoint(string run)
     /// <param name="step">The step that comes next.</param>
     /// <param name="copies">The run copies already (see <see cref="PolicyPretraining"/>).</param>
     /// <param name="writeWeights">Writes the weights to the path it is given.</param>
-    public void Save(int step, Action<string> writeWeights, optim.Optimizer optimizer, bool copies = false)
+    /// <param name="writeOptimizer">Writes the optimiser's state.</param>
+    public void Save(int step, Action<string> writeWeights, Action<BinaryWriter> writeOptimizer, bool copies = false)
     {
         DeleteIfThere(_next);
         Directory.CreateDirectory(_next);
@@ -27,7 +26,7 @@ public sealed class RunCheckpoint(string run)
         using (var file = File.Create(Path.Combine(_next, "optimizer.bin")))
         {
             using var writer = new BinaryWriter(file);
-            ((OptimizerHelper)optimizer).save_state_dict(writer);
+            writeOptimizer(writer);
             writer.Flush();
             file.Flush(flushToDisk: true);
         }
@@ -44,12 +43,12 @@ public sealed class RunCheckpoint(string run)
     }
 
     /// <summary>Restores weights and optimiser; returns the step to go on with, and whether the run copies already.</summary>
-    public (int Step, bool Copies) Restore(Action<string> readWeights, optim.Optimizer optimizer)
+    public (int Step, bool Copies) Restore(Action<string> readWeights, Action<BinaryReader> readOptimizer)
     {
         var folder = Directory.Exists(_current) ? _current : _previous;
         readWeights(Path.Combine(folder, "weights.safetensors"));
         using var reader = new BinaryReader(File.OpenRead(Path.Combine(folder, "optimizer.bin")));
-        ((OptimizerHelper)optimizer).load_state_dict(reader);
+        readOptimizer(reader);
         var state = JsonSerializer.Deserialize<State>(File.ReadAllText(Path.Combine(folder, "state.json")))!;
         return (state.Step, state.Copies);
     }

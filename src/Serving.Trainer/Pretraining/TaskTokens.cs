@@ -8,7 +8,7 @@ namespace Serving.Trainer.Pretraining;
 /// </summary>
 public sealed class TaskTokens(TextTokenizer tokenizer)
 {
-    public const int DocumentTokens = 192;
+    public const int DocumentTokens = 128;
     public const int SummaryTokens = 40;
 
     /// <summary>The special tokens of our vocabularies; their ids are 0 to 3.</summary>

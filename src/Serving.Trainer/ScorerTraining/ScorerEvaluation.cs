@@ -1,98 +1,120 @@
-using Serving.Scoring;
-using Serving.Trainer.Encoder;
 using Serving.Trainer.Policy;
 using static TorchSharp.torch;
 
 namespace Serving.Trainer.ScorerTraining;
 
-/// <summary>Separation of own synopses from each other kind on the validation pairs, over a fixed sample.</summary>
-internal sealed class ScorerEvaluation(SynopsisGroups groups, PairEncoder encoder, ScorerTask task)
+/// <summary>A scorer's figures on validation pairs, over a fixed sample of descriptions.</summary>
+internal sealed class ScorerEvaluation
 {
     private const int Documents = 400;
-    private const int BatchRows = 32;
+    private const int BatchGroups = 8;
+    private const int TriesPerKind = 4;
 
-    private readonly ScorerBatches _pairs = new(groups, encoder, 1, 1);
+    private readonly SynopsisGroups _groups;
+    private readonly ScorerTask _task;
+    private readonly IReadOnlyList<ScorerGroup> _evaluated;
+    private readonly IReadOnlyList<Item> _items;
 
-    /// <summary>AUC against each kind (entailment) or share of pairs in which the own synopsis scores higher (reward).</summary>
-    public IReadOnlyList<(string Name, double Value)> Figures(EncoderModule scorer)
+    /// <param name="groups">Of the validation pairs.</param>
+    /// <param name="batches">Their tokens.</param>
+    public ScorerEvaluation(SynopsisGroups groups, ScorerBatches batches, ScorerTask task)
     {
+        (_groups, _task) = (groups, task);
         var random = new Random(1);
         var documents = Enumerable.Range(0, groups.Examples.Count).ToArray();
         random.Shuffle(documents);
-        documents = documents[..Math.Min(Documents, documents.Length)];
-        var own = Score(scorer, [.. documents.Select(index => (index, groups.Examples[index].Summary))]);
-        var figures = new List<(string, double)>();
-        foreach (var (kind, _) in groups.Kinds)
+        var (evaluated, items) = (new List<ScorerGroup>(), new List<Item>());
+        foreach (var index in documents.Take(Documents))
         {
-            var made = documents.Select((index, at) => (At: at, Index: index, Text: groups.Make(index, kind, random))).Where(pair => pair.Text is not null).ToArray();
-            if (made.Length == 0)
+            var texts = new List<(SynopsisKind Kind, string Text, bool Paired)> { (SynopsisKind.Own, groups.Examples[index].Summary, false) };
+            foreach (var kind in groups.Kinds)
             {
-                continue;
+                var made = Enumerable.Range(0, TriesPerKind).Select(_ => groups.Make(index, kind, random)).FirstOrDefault(text => text is not null);
+                if (made is not null)
+                {
+                    texts.Add((kind, made, false));
+                }
             }
 
-            var others = Score(scorer, [.. made.Select(pair => (pair.Index, pair.Text!))]);
-            figures.Add(task == ScorerTask.Entailment
-                ? ($"auc_{kind}", Auc(own, others))
-                : ($"accuracy_{kind}", made.Select((pair, i) => own[pair.At] > others[i] ? 1.0 : own[pair.At] == others[i] ? 0.5 : 0).Average()));
+            if (task == ScorerTask.Reward && groups.Pair(index, random) is var (closer, other))
+            {
+                texts.AddRange([(SynopsisKind.Sampled, closer, true), (SynopsisKind.Sampled, other, true)]);
+            }
+
+            evaluated.Add(batches.Tokenized(new SynopsisGroup(index, [.. texts.Select(text => text.Text)], [])));
+            items.AddRange(texts.Select(text => new Item(index, text.Kind, SynopsisWords.Of(text.Text).Length, text.Paired)));
+        }
+
+        (_evaluated, _items) = (evaluated, items);
+    }
+
+    /// <summary>
+    /// Entailment: AUC of own synopses against each kind, and the expected calibration error. Reward: share of descriptions whose own synopsis has
+    /// the larger reward, per kind; share of answer pairs ordered as ROUGE-L to the own synopsis orders them; correlation with length in words.
+    /// </summary>
+    public IReadOnlyList<(string Name, double Value)> Figures(TrainableScorer scorer)
+    {
+        var scores = Score(scorer);
+        var scored = _items.Select((item, i) => (Item: item, Score: scores[i])).ToArray();
+        var figures = _groups.Kinds
+            .Select(kind => (Kind: kind, Others: scored.Where(pair => pair.Item.Kind == kind && !pair.Item.Paired).ToArray()))
+            .Where(kind => kind.Others.Length > 0)
+            .Select(kind => _task == ScorerTask.Entailment
+                ? ($"auc_{kind.Kind}", Separation.Auc(Scores(scored, SynopsisKind.Own), [.. kind.Others.Select(other => other.Score)]))
+                : ($"accuracy_{kind.Kind}", OwnIsBetter(scored, kind.Others)))
+            .ToList();
+        if (_task == ScorerTask.Entailment)
+        {
+            var kinds = (SynopsisKind[])[SynopsisKind.Retrieved, SynopsisKind.Swapped, SynopsisKind.Random];
+            figures.Add(("calibration_error", Separation.CalibrationError(
+                [.. Scores(scored, SynopsisKind.Own).Select(score => Math.Exp(score))],
+                [.. scored.Where(pair => kinds.Contains(pair.Item.Kind)).Select(pair => Math.Exp(pair.Score))])));
+        }
+        else
+        {
+            var pairs = scored.Where(pair => pair.Item.Paired).Chunk(2).ToArray();                    // the closer one first
+            if (pairs.Length > 0)
+            {
+                figures.Add(("accuracy_Closer", pairs.Average(pair => Better(pair[0].Score, pair[1].Score))));
+            }
+
+            var whole = scored.Where(pair => pair.Item.Kind is SynopsisKind.Own or SynopsisKind.Sampled or SynopsisKind.Retrieved).ToArray();
+            figures.Add(("length_correlation", Separation.Correlation(
+                [.. whole.Select(pair => (double)pair.Item.Words)], [.. whole.Select(pair => (double)pair.Score)])));
         }
 
         return figures;
     }
 
-    /// <summary>Probability that a random positive scores above a random negative; ties count half.</summary>
-    internal static double Auc(float[] positives, float[] negatives)
-    {
-        var sorted = negatives.Order().ToArray();
-        var sum = 0.0;
-        foreach (var positive in positives)
-        {
-            var below = LowerBound(sorted, positive);
-            var upTo = below;
-            while (upTo < sorted.Length && sorted[upTo] == positive)
-            {
-                upTo++;
-            }
-
-            sum += below + ((upTo - below) / 2.0);
-        }
-
-        return sum / (positives.Length * (double)negatives.Length);
-    }
-
-    private float[] Score(EncoderModule scorer, IReadOnlyList<(int Index, string Synopsis)> items)
+    /// <summary>log p(entailment), or the reward, of every item.</summary>
+    private float[] Score(TrainableScorer scorer)
     {
         using var quiet = no_grad();
-        scorer.eval();
         var scores = new List<float>();
-        foreach (var chunk in items.Chunk(BatchRows))
+        foreach (var chunk in _evaluated.Chunk(BatchGroups))
         {
             using var scope = NewDisposeScope();
-            var batch = ScorerBatches.Pad([.. chunk.Select(item => _pairs.Pair(item.Index, item.Synopsis))]);
-            var logits = scorer.forward(
-                tensor(batch.Ids, [batch.Rows, batch.Length]), tensor(batch.Types, [batch.Rows, batch.Length]), tensor(batch.Mask, [batch.Rows, batch.Length]));
-            var score = task == ScorerTask.Entailment ? nn.functional.log_softmax(logits, 1).select(1, 1) : logits.select(1, 0);
+            var logits = scorer.Logits(chunk, training: false);
+            var score = _task == ScorerTask.Entailment
+                ? nn.functional.log_softmax(logits, 1).select(1, ScorerLosses.Entailment)
+                : logits.select(1, 0);
             scores.AddRange(score.ToFloats());
         }
 
         return [.. scores];
     }
 
-    private static int LowerBound(float[] sorted, float value)
+    private static double OwnIsBetter((Item Item, float Score)[] scored, (Item Item, float Score)[] others)
     {
-        var (low, high) = (0, sorted.Length);
-        while (low < high)
-        {
-            var middle = (low + high) / 2;
-            if (sorted[middle] < value)
-            {
-                low = middle + 1;
-            }
-            else
-            {
-                high = middle;
-            }
-        }
-
-        return low;
+        var own = scored.Where(pair => pair.Item.Kind == SynopsisKind.Own).ToDictionary(pair => pair.Item.Index, pair => pair.Score);
+        return others.Average(other => Better(own[other.Item.Index], other.Score));
     }
+
+    private static double Better(float better, float worse) => better > worse ? 1 : better == worse ? 0.5 : 0;
+
+    private static float[] Scores((Item Item, float Score)[] scored, SynopsisKind kind) =>
+        [.. scored.Where(pair => pair.Item.Kind == kind).Select(pair => pair.Score)];
+
+    /// <param name="Paired">One of two answers that <see cref="SynopsisGroups.Pair"/> chose.</param>
+    private sealed record Item(int Index, SynopsisKind Kind, int Words, bool Paired);
 }

@@ -2,58 +2,62 @@ using Serving.Models;
 using Serving.Scoring;
 using Serving.Tokenization;
 using Serving.Trainer.Encoder;
+using Serving.Trainer.Likelihood;
+using Serving.Trainer.Policy;
 using Serving.Trainer.Pretraining;
 using TorchSharp;
+using TorchSharp.Modules;
 using static TorchSharp.torch;
 
 namespace Serving.Trainer.ScorerTraining;
 
-/// <summary>Trains a pair encoder from random weights on groups of synopses. One synchronous thread, one dispose scope per step.</summary>
+/// <summary>Trains a scorer on groups of synopses. One synchronous thread, one dispose scope per step.</summary>
 internal sealed class ScorerLoop(ScorerTrainingOptions options, TimeProvider time)
 {
-    private const int LogEvery = 50;
-    private const int CheckpointEvery = 500;
+    private const int LogEvery = 25;
+    private const int CheckpointEvery = 250;
     private const double ClipNorm = 1.0;
 
-    /// <summary>Runs to the end and returns the module and its figures on the validation pairs.</summary>
-    public (EncoderModule Scorer, IReadOnlyList<(string Name, double Value)> Figures) Run()
+    /// <summary>Runs to the end and returns the scorer and its figures on the validation pairs.</summary>
+    public (TrainableScorer Scorer, IReadOnlyList<(string Name, double Value)> Figures) Run()
     {
         Directory.CreateDirectory(options.Run);
-        var tokenizer = TextTokenizer.Load(options.Tokenizer);
-        var config = Config(tokenizer);
-        var encoder = new PairEncoder(tokenizer, config);
-        var batches = new ScorerBatches(
-            new SynopsisGroups(TaskExample.Read(options.Data), options.Task, options.Samples), encoder, options.TokensPerBatch, options.Seed);
-        var evaluation = new ScorerEvaluation(
-            new SynopsisGroups(TaskExample.Read(options.Validation), options.Task, options.ValidationSamples), encoder, options.Task);
         random.manual_seed(options.Seed);
-        var scorer = new EncoderModule(config, (ulong)options.Seed) { ComputeType = ScalarType.BFloat16, Dropout = options.Dropout };
-        using var optimizer = optim.AdamW(scorer.parameters(), options.PeakLearningRate, 0.9, 0.98, weight_decay: options.WeightDecay);
+        var scorer = Create(TextTokenizer.Load(options.Tokenizer));
+        var training = Groups(PairHalves.Of(TaskExample.Read(options.Data), options.Half), options.Samples);
+        var batches = Batches(training, scorer.Encoder);
+        var validation = Groups(TaskExample.Read(options.Validation), options.ValidationSamples);
+        var evaluation = new ScorerEvaluation(validation, Batches(validation, scorer.Encoder), options.Task);
+        var groups = scorer.Parameters.GroupBy(parameter => parameter.RateFactor, parameter => parameter.Parameter).ToArray();
+        using var optimizer = optim.AdamW(
+            groups.Select(group => new AdamW.ParamGroup(group, options.PeakLearningRate, 0.9, 0.98, weight_decay: options.WeightDecay)));
         var checkpoint = new RunCheckpoint(options.Run);
-        var first = options.Resume && checkpoint.Exists ? checkpoint.Restore(path => ReadWeights(path, scorer), optimizer).Step : 0;
+        var first = options.Resume && checkpoint.Exists ? checkpoint.Restore(scorer.ReadWeights, optimizer.load_state_dict).Step : 0;
         var rate = new LearningRate(options.PeakLearningRate, Math.Min(200, options.Steps / 10), options.Steps);
         using var log = new RunLog(options.Run, options.Steps, time);
-        var (rows, since) = (0L, time.GetTimestamp());
+        Console.WriteLine($"{training.Examples.Count:N0} descriptions, {scorer.Parameters.Sum(parameter => parameter.Parameter.numel()):N0} parameters");
+        var (pairs, since) = (0L, time.GetTimestamp());
         for (var step = first; step < options.Steps; step++)
         {
-            foreach (var group in optimizer.ParamGroups)
+            var groupRates = groups.Select(group => group.Key * rate.At(step)).ToArray();
+            foreach (var (group, groupRate) in optimizer.ParamGroups.Zip(groupRates))
             {
-                group.LearningRate = rate.At(step);
+                group.LearningRate = groupRate;
             }
 
             random.manual_seed(unchecked(((long)options.Seed << 32) ^ step));                  // dropout is a function of (seed, step) too
             var batch = batches.Batch(step);
-            var loss = Step(scorer, optimizer, batch);
-            rows += batch.Rows;
+            var loss = Step(scorer, optimizer, batch, step);
+            pairs += batch.Sum(group => group.Answers.Count);
             if (step % LogEvery == 0)
             {
-                log.Write(step, ("loss", loss), ("pairs/s", rows / time.GetElapsedTime(since).TotalSeconds), ("lr", rate.At(step)));
-                (rows, since) = (0, time.GetTimestamp());
+                log.Write(step, ("loss", loss), ("pairs/s", pairs / time.GetElapsedTime(since).TotalSeconds), ("lr", rate.At(step)));
+                (pairs, since) = (0, time.GetTimestamp());
             }
 
             if ((step + 1) % CheckpointEvery == 0 || step + 1 == options.Steps)
             {
-                checkpoint.Save(step + 1, path => EncoderWeights.WriteTensors(scorer, path), optimizer);
+                checkpoint.Save(step + 1, scorer.WriteWeights, optimizer.save_state_dict);
                 log.Write(step, [.. evaluation.Figures(scorer)]);
                 since = time.GetTimestamp();
             }
@@ -62,55 +66,48 @@ internal sealed class ScorerLoop(ScorerTrainingOptions options, TimeProvider tim
         return (scorer, evaluation.Figures(scorer));
     }
 
-    private double Step(EncoderModule scorer, optim.Optimizer optimizer, ScorerBatch batch)
+    private double Step(TrainableScorer scorer, optim.Optimizer optimizer, IReadOnlyList<ScorerGroup> batch, int step)
     {
         using var scope = NewDisposeScope();
-        scorer.train();
-        var logits = scorer.forward(
-            tensor(batch.Ids, [batch.Rows, batch.Length]), tensor(batch.Types, [batch.Rows, batch.Length]), tensor(batch.Mask, [batch.Rows, batch.Length]));
-        var loss = options.Task == ScorerTask.Entailment ? EntailmentLoss(logits) : RewardLoss(logits);
+        var logits = scorer.Logits(batch, training: true);
+        var loss = options.Task == ScorerTask.Entailment ? ScorerLosses.CrossEntropy(logits, batch) : ScorerLosses.Preference(logits, batch);
+        var total = scorer.AuxiliaryLoss(batch, new Random(unchecked((options.Seed * 1_000_003) ^ step))) is { } auxiliary ? loss + auxiliary : loss;
         optimizer.zero_grad();
-        loss.backward();
-        nn.utils.clip_grad_norm_(scorer.parameters(), ClipNorm);
+        total.backward();
+        nn.utils.clip_grad_norm_(scorer.Parameters.Select(parameter => parameter.Parameter), ClipNorm);
         optimizer.step();
         return loss.item<float>();
     }
 
-    /// <summary>Cross-entropy of [rows, 2] logits; the own synopsis counts as much as the others of its group together.</summary>
-    private static Tensor EntailmentLoss(Tensor logits)
-    {
-        var groups = logits.shape[0] / ScorerBatch.GroupSize;
-        var logProbs = nn.functional.log_softmax(logits, 1).view(groups, ScorerBatch.GroupSize, 2);
-        var own = logProbs.select(1, 0).select(1, 1);                                          // [G] log p(entailment)
-        var others = logProbs.narrow(1, 1, ScorerBatch.GroupSize - 1).select(2, 0);            // [G, K] log p(not_entailment)
-        return -(own.mean() + others.mean()) / 2;
-    }
+    private SynopsisGroups Groups(IReadOnlyList<TaskExample> examples, IReadOnlyList<string> samples) => new(examples, options.Task, PolicySamples.Read(samples));
 
-    /// <summary>-log sigmoid(own - other) over the pairs of a group (Bradley-Terry).</summary>
-    private static Tensor RewardLoss(Tensor logits)
-    {
-        var rewards = logits.view(-1, ScorerBatch.GroupSize);
-        var margins = rewards.narrow(1, 0, 1) - rewards.narrow(1, 1, ScorerBatch.GroupSize - 1);
-        return -nn.functional.logsigmoid(margins).mean();
-    }
+    private ScorerBatches Batches(SynopsisGroups groups, PairEncoder encoder) =>
+        new(groups, encoder, options.GroupSize, options.LongestSource, options.TokensPerBatch, options.Seed);
 
-    private EncoderConfig Config(TextTokenizer tokenizer) => new()
+    private TrainableScorer Create(TextTokenizer tokenizer)
     {
-        VocabularySize = tokenizer.VocabularySize,
-        HiddenSize = options.HiddenSize,
-        Layers = options.Layers,
-        Heads = options.Heads,
-        IntermediateSize = options.IntermediateSize,
-        MaxPositions = 256,
-        TypeVocabularySize = 4,
-        MarksOverlap = true,
-        Labels = options.Task == ScorerTask.Entailment ? ["not_entailment", "entailment"] : ["reward"],
-        PadTokenId = tokenizer.IdOf("<pad>")!.Value,
-    };
+        IReadOnlyList<string> labels = options.Task == ScorerTask.Entailment ? ["not_entailment", "entailment"] : ["reward"];
+        var pad = tokenizer.IdOf("<pad>")!.Value;
+        if (options.From is { } policy)
+        {
+            var scorer = LikelihoodModule.FromPolicy(PolicyWeights.Load(policy), labels, seed: (ulong)options.Seed, padTokenId: pad);
+            return new LikelihoodTraining(scorer, new PairEncoder(tokenizer, scorer.Config), options.DecoderRate);
+        }
 
-    private static void ReadWeights(string path, EncoderModule scorer)
-    {
-        using var file = SafetensorsFile.Open(path);
-        EncoderWeights.Read(file, scorer);
+        var config = new EncoderConfig
+        {
+            VocabularySize = tokenizer.VocabularySize,
+            HiddenSize = options.HiddenSize,
+            Layers = options.Layers,
+            Heads = options.Heads,
+            IntermediateSize = options.IntermediateSize,
+            MaxPositions = 256,
+            TypeVocabularySize = 4,
+            MarksOverlap = true,
+            Labels = labels,
+            PadTokenId = pad,
+        };
+        var module = new EncoderModule(config, (ulong)options.Seed) { Dropout = options.Dropout };
+        return new EncoderTraining(module, new PairEncoder(tokenizer, config), options.MaskedShare);
     }
 }

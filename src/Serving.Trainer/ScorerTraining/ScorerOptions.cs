@@ -6,8 +6,16 @@ public enum ScorerTask
     /// <summary>Is the synopsis supported by the description? Two classes, cross-entropy.</summary>
     Entailment,
 
-    /// <summary>Which synopsis would a person have written? One scalar; the human synopsis is preferred over every other of its group.</summary>
+    /// <summary>Which synopsis would a person have written? One scalar; pairwise preferences (Bradley-Terry).</summary>
     Reward,
+}
+
+/// <summary>Which of the training pairs a scorer sees, by a hash of their ids: scorers of different halves share no pair.</summary>
+public enum PairHalf
+{
+    All,
+    First,
+    Second,
 }
 
 /// <summary>One scorer training run. Immutable; the run is a function of these and the data.</summary>
@@ -19,16 +27,23 @@ public sealed record ScorerTrainingOptions
 
     public required string Validation { get; init; }
 
+    /// <summary>Folder with tokenizer.json.</summary>
     public required string Tokenizer { get; init; }
 
     public required string Run { get; init; }
 
-    /// <summary>JSON Lines {"id", "samples": [...]}: answers of a policy to training documents, as negatives of the reward. Optional.</summary>
-    public string? Samples { get; init; }
+    /// <summary>Folder of the policy that a likelihood scorer begins from; null = a BERT-family encoder from random weights.</summary>
+    public string? From { get; init; }
+
+    public PairHalf Half { get; init; }
+
+    /// <summary>JSON Lines {"id", "samples": [...]}: answers of policies to training documents. Optional.</summary>
+    public IReadOnlyList<string> Samples { get; init; } = [];
 
     /// <summary>The same for validation documents.</summary>
-    public string? ValidationSamples { get; init; }
+    public IReadOnlyList<string> ValidationSamples { get; init; } = [];
 
+    /// <summary>Of an encoder.</summary>
     public int HiddenSize { get; init; } = 128;
 
     public int Layers { get; init; } = 2;
@@ -37,15 +52,27 @@ public sealed record ScorerTrainingOptions
 
     public int IntermediateSize { get; init; } = 512;
 
+    /// <summary>Share of the own synopsis's tokens that an encoder has to guess; 0 = no such exercise.</summary>
+    public double MaskedShare { get; init; }
+
     public required int Steps { get; init; }
 
     public double PeakLearningRate { get; init; } = 1e-3;
+
+    /// <summary>Learning rate of a likelihood scorer's decoder relative to its head's.</summary>
+    public double DecoderRate { get; init; } = 0.3;
 
     public double WeightDecay { get; init; } = 0.05;
 
     public double Dropout { get; init; } = 0.1;
 
-    public int TokensPerBatch { get; init; } = 8192;
+    public int TokensPerBatch { get; init; } = 4096;
+
+    /// <summary>Synopses per description, the own one included.</summary>
+    public int GroupSize { get; init; } = 4;
+
+    /// <summary>Tokens of a description that are shown at most.</summary>
+    public int LongestSource { get; init; } = 128;
 
     public int Seed { get; init; } = 1;
 

@@ -32,6 +32,13 @@ internal sealed class SynopsisDamage
         return string.Join(' ', words);
     }
 
+    /// <summary>The first half of one synopsis and the second half of another.</summary>
+    public static string Recombine(string synopsis, string other)
+    {
+        var (first, second) = (synopsis.Split(' '), other.Split(' '));
+        return string.Join(' ', [.. first[..((first.Length + 1) / 2)], .. second[(second.Length / 2)..]]);
+    }
+
     /// <summary>The last third to two thirds of the words left out.</summary>
     public static string Truncate(string synopsis, Random random)
     {

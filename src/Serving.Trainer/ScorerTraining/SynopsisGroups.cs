@@ -1,44 +1,97 @@
-using System.Text.Json;
+using Serving.Trainer.Evaluation;
 using Serving.Trainer.Pretraining;
 
 namespace Serving.Trainer.ScorerTraining;
 
 /// <summary>
 /// For one description: its own synopsis and others of stated kinds. Kinds are drawn by the task's weights; everything is a function of the
-/// source of randomness that is passed in. Immutable after construction.
+/// source of randomness that is passed in. Used from one thread (retrieved ones are remembered).
 /// </summary>
 internal sealed class SynopsisGroups
 {
     private const int RetrievedEach = 4;
+    private const int DrawsForPair = 4;
+    private const double ClearlyCloser = 0.1;                                   // ROUGE-L between two answers that are compared
 
     private static readonly (SynopsisKind Kind, double Weight)[] _entailment =
     [
-        (SynopsisKind.Retrieved, 1), (SynopsisKind.Swapped, 1), (SynopsisKind.Random, 0.3),
+        (SynopsisKind.Retrieved, 1), (SynopsisKind.Swapped, 1), (SynopsisKind.Random, 0.3), (SynopsisKind.Recombined, 0.4), (SynopsisKind.Invented, 0.6),
     ];
 
     private static readonly (SynopsisKind Kind, double Weight)[] _reward =
     [
-        (SynopsisKind.Retrieved, 0.6), (SynopsisKind.Truncated, 0.4), (SynopsisKind.Repeated, 0.4), (SynopsisKind.Shuffled, 0.3),
-        (SynopsisKind.FirstSentence, 0.3), (SynopsisKind.Swapped, 0.4), (SynopsisKind.Sampled, 2),
+        (SynopsisKind.Retrieved, 0.6), (SynopsisKind.Truncated, 0.5), (SynopsisKind.Repeated, 0.3), (SynopsisKind.Shuffled, 0.2),
+        (SynopsisKind.FirstSentence, 0.3), (SynopsisKind.Swapped, 0.3),
     ];
 
+    private readonly ScorerTask _task;
     private readonly SynopsisRetrieval _retrieval;
     private readonly SynopsisDamage _damage;
-    private readonly Dictionary<string, string[]> _samples;
+    private readonly IReadOnlyDictionary<string, string[]> _samples;
+    private readonly (SynopsisKind Kind, double Weight)[] _drawn;
     private readonly Dictionary<int, IReadOnlyList<int>> _nearest = [];
 
-    public SynopsisGroups(IReadOnlyList<TaskExample> examples, ScorerTask task, string? samples)
+    /// <param name="samples">A policy's answers by the id of the description (<see cref="PolicySamples"/>).</param>
+    public SynopsisGroups(IReadOnlyList<TaskExample> examples, ScorerTask task, IReadOnlyDictionary<string, string[]> samples)
     {
         Examples = examples;
-        Kinds = task == ScorerTask.Entailment ? _entailment : _reward;
+        _task = task;
+        _samples = samples;
         _retrieval = new SynopsisRetrieval(examples);
         _damage = new SynopsisDamage(examples);
-        _samples = samples is null ? [] : ReadSamples(samples);
+        _drawn = [.. (task == ScorerTask.Entailment ? _entailment : _reward).Where(kind => kind.Kind != SynopsisKind.Invented || samples.Count > 0)];
+        Kinds = [.. _drawn.Select(kind => kind.Kind), .. task == ScorerTask.Reward && samples.Count > 0 ? [SynopsisKind.Sampled] : Array.Empty<SynopsisKind>()];
     }
 
     public IReadOnlyList<TaskExample> Examples { get; }
 
-    public IReadOnlyList<(SynopsisKind Kind, double Weight)> Kinds { get; }
+    /// <summary>Every kind that groups hold beside the own synopsis.</summary>
+    public IReadOnlyList<SynopsisKind> Kinds { get; }
+
+    /// <summary>The own synopsis and <paramref name="size"/> - 1 others; a reward's groups hold two of the policy's answers where there are any.</summary>
+    public SynopsisGroup Draw(int index, int size, Random random)
+    {
+        var synopses = new List<string> { Examples[index].Summary };
+        var preferences = new List<(int, int)>();
+        if (_task == ScorerTask.Reward && Pair(index, random) is var (closer, other))
+        {
+            synopses.AddRange([closer, other]);
+            preferences.Add((1, 2));
+        }
+
+        while (synopses.Count < size)
+        {
+            if (Make(index, DrawKind(random), random) is { } made)
+            {
+                synopses.Add(made);
+            }
+        }
+
+        preferences.AddRange(Enumerable.Range(1, synopses.Count - 1).Select(worse => (0, worse)));
+        return new SynopsisGroup(index, synopses, preferences);
+    }
+
+    /// <summary>Two of the policy's answers, first the one that is clearly closer to the own synopsis (ROUGE-L); null where there are no such two.</summary>
+    public (string Closer, string Other)? Pair(int index, Random random)
+    {
+        var example = Examples[index];
+        if (!_samples.TryGetValue(example.Id, out var answers))
+        {
+            return null;
+        }
+
+        for (var draw = 0; draw < DrawsForPair; draw++)
+        {
+            var (a, b) = (answers[random.Next(answers.Length)], answers[random.Next(answers.Length)]);
+            var (closeA, closeB) = (Rouge.L(a, example.Summary), Rouge.L(b, example.Summary));
+            if (Math.Abs(closeA - closeB) >= ClearlyCloser && Math.Max(closeA, closeB) < 1)
+            {
+                return closeA > closeB ? (a, b) : (b, a);
+            }
+        }
+
+        return null;
+    }
 
     /// <summary>A synopsis of the kind for the description of <paramref name="index"/>; null when there is none that differs from its own.</summary>
     public string? Make(int index, SynopsisKind kind, Random random)
@@ -47,24 +100,38 @@ internal sealed class SynopsisGroups
         var made = kind switch
         {
             SynopsisKind.Own => example.Summary,
-            SynopsisKind.Retrieved => Nearest(index) is { Count: > 0 } near ? Examples[near[random.Next(near.Count)]].Summary : null,
+            SynopsisKind.Retrieved => Retrieved(index, random),
             SynopsisKind.Swapped => _damage.Swap(example.Summary, random),
             SynopsisKind.Random => Examples[random.Next(Examples.Count)].Summary,
+            SynopsisKind.Recombined => Retrieved(index, random) is { } other ? SynopsisDamage.Recombine(example.Summary, other) : null,
+            SynopsisKind.Invented => Answer(example, random) is { } answer && PolicySamples.Invents(answer, example) ? answer : null,
             SynopsisKind.Truncated => SynopsisDamage.Truncate(example.Summary, random),
             SynopsisKind.Repeated => SynopsisDamage.Repeat(example.Summary, random),
             SynopsisKind.Shuffled => SynopsisDamage.Shuffle(example.Summary, random),
             SynopsisKind.FirstSentence => SynopsisDamage.FirstSentence(example.Document),
-            SynopsisKind.Sampled => _samples.TryGetValue(example.Id, out var sampled) ? sampled[random.Next(sampled.Length)] : null,
+            SynopsisKind.Sampled => Answer(example, random),
             _ => null,
         };
         return kind == SynopsisKind.Own || (made is not null && !string.Equals(made, example.Summary, StringComparison.OrdinalIgnoreCase)) ? made : null;
     }
 
-    /// <summary>A kind drawn by the task's weights.</summary>
-    public SynopsisKind DrawKind(Random random)
+    private string? Answer(TaskExample example, Random random) =>
+        _samples.TryGetValue(example.Id, out var answers) ? answers[random.Next(answers.Length)] : null;
+
+    private string? Retrieved(int index, Random random)
     {
-        var at = random.NextDouble() * Kinds.Sum(kind => kind.Weight);
-        foreach (var (kind, weight) in Kinds)
+        if (!_nearest.TryGetValue(index, out var near))
+        {
+            _nearest[index] = near = _retrieval.Nearest(index, RetrievedEach);
+        }
+
+        return near.Count > 0 ? Examples[near[random.Next(near.Count)]].Summary : null;
+    }
+
+    private SynopsisKind DrawKind(Random random)
+    {
+        var at = random.NextDouble() * _drawn.Sum(kind => kind.Weight);
+        foreach (var (kind, weight) in _drawn)
         {
             at -= weight;
             if (at < 0)
@@ -73,32 +140,6 @@ internal sealed class SynopsisGroups
             }
         }
 
-        return Kinds[^1].Kind;
-    }
-
-    private IReadOnlyList<int> Nearest(int index)
-    {
-        if (!_nearest.TryGetValue(index, out var near))
-        {
-            _nearest[index] = near = _retrieval.Nearest(index, RetrievedEach);
-        }
-
-        return near;
-    }
-
-    private static Dictionary<string, string[]> ReadSamples(string path)
-    {
-        var samples = new Dictionary<string, string[]>(StringComparer.Ordinal);
-        foreach (var line in File.ReadLines(path))
-        {
-            using var json = JsonDocument.Parse(line);
-            var texts = json.RootElement.GetProperty("samples").EnumerateArray().Select(text => text.GetString()!).Where(text => text.Length > 0).ToArray();
-            if (texts.Length > 0)
-            {
-                samples[json.RootElement.GetProperty("id").GetString()!] = texts;
-            }
-        }
-
-        return samples;
+        return _drawn[^1].Kind;
     }
 }

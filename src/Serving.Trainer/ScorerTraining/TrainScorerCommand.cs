@@ -1,7 +1,6 @@
 using System.CommandLine;
 using System.Text.Json.Nodes;
 using Serving.Models;
-using Serving.Trainer.Encoder;
 using Serving.Trainer.Policy;
 using Serving.Trainer.Pretraining;
 
@@ -16,8 +15,17 @@ internal static class TrainScorerCommand
         var data = new Option<string>("--data") { Required = true, Description = "Training pairs (JSON Lines)." };
         var validation = new Option<string>("--validation") { Required = true, Description = "Validation pairs (JSON Lines)." };
         var tokenizer = new Option<string>("--tokenizer") { Required = true, Description = "Folder with tokenizer.json." };
-        var samples = new Option<string?>("--samples") { Description = "Answers of a policy to training documents, as negatives." };
-        var validationSamples = new Option<string?>("--validation-samples") { Description = "Answers of a policy to validation documents." };
+        var from = new Option<string?>("--from") { Description = "Folder of the policy that a likelihood scorer begins from; without it an encoder is trained from random weights." };
+        var half = new Option<PairHalf>("--half") { Description = "Which of the training pairs: all, first or second (first and second share none)." };
+        var samples = new Option<string[]>("--samples") { Description = "Answers of policies to training documents (verb \"sample\").", AllowMultipleArgumentsPerToken = true };
+        var validationSamples = new Option<string[]>("--validation-samples") { Description = "The same for validation documents.", AllowMultipleArgumentsPerToken = true };
+        var hidden = new Option<int>("--hidden") { DefaultValueFactory = _ => 128, Description = "Width of an encoder." };
+        var layers = new Option<int>("--layers") { DefaultValueFactory = _ => 2, Description = "Layers of an encoder." };
+        var heads = new Option<int>("--heads") { DefaultValueFactory = _ => 2, Description = "Heads of an encoder." };
+        var intermediate = new Option<int>("--intermediate") { DefaultValueFactory = _ => 512, Description = "Feed-forward width of an encoder." };
+        var masked = new Option<double>("--masked-share") { Description = "Share of the own synopsis's tokens that an encoder also learns to guess." };
+        var batch = new Option<int>("--batch-tokens") { DefaultValueFactory = _ => 4096 };
+        var groupSize = new Option<int>("--group-size") { DefaultValueFactory = _ => 4, Description = "Synopses per description." };
         var run = new Option<string>("--run") { Required = true, Description = "Folder for checkpoints and the log." };
         var models = new Option<string>("--models") { DefaultValueFactory = _ => "models", Description = "Registry root." };
         var name = new Option<string>("--publish-as") { Required = true, Description = "Name of the version to publish." };
@@ -25,9 +33,10 @@ internal static class TrainScorerCommand
         var rate = new Option<double>("--learning-rate") { DefaultValueFactory = _ => 1e-3 };
         var seed = new Option<int>("--seed") { DefaultValueFactory = _ => 1 };
         var resume = new Option<bool>("--resume") { Description = "Go on from the last checkpoint of --run." };
-        var command = new Command("train-scorer", "Train an entailment or reward model from random weights.")
+        var command = new Command("train-scorer", "Train an entailment or reward model.")
         {
-            task, data, validation, tokenizer, samples, validationSamples, run, models, name, steps, rate, seed, resume,
+            task, data, validation, tokenizer, from, half, samples, validationSamples,
+            hidden, layers, heads, intermediate, masked, batch, groupSize, run, models, name, steps, rate, seed, resume,
         };
         command.SetAction(arguments =>
         {
@@ -37,8 +46,17 @@ internal static class TrainScorerCommand
                 Data = arguments.GetRequiredValue(data),
                 Validation = arguments.GetRequiredValue(validation),
                 Tokenizer = arguments.GetRequiredValue(tokenizer),
-                Samples = arguments.GetValue(samples),
-                ValidationSamples = arguments.GetValue(validationSamples),
+                From = arguments.GetValue(from),
+                Half = arguments.GetValue(half),
+                Samples = arguments.GetValue(samples) ?? [],
+                ValidationSamples = arguments.GetValue(validationSamples) ?? [],
+                HiddenSize = arguments.GetValue(hidden),
+                Layers = arguments.GetValue(layers),
+                Heads = arguments.GetValue(heads),
+                IntermediateSize = arguments.GetValue(intermediate),
+                MaskedShare = arguments.GetValue(masked),
+                TokensPerBatch = arguments.GetValue(batch),
+                GroupSize = arguments.GetValue(groupSize),
                 Run = arguments.GetRequiredValue(run),
                 Steps = arguments.GetValue(steps),
                 PeakLearningRate = arguments.GetValue(rate),
@@ -52,7 +70,7 @@ internal static class TrainScorerCommand
                 ModelKind.Scorer,
                 folder =>
                 {
-                    EncoderWeights.Write(scorer, folder);
+                    scorer.Write(folder);
                     TokenizerFiles.Copy(options.Tokenizer, folder);
                 },
                 training: new JsonObject
@@ -61,6 +79,8 @@ internal static class TrainScorerCommand
                     ["task"] = options.Task.ToString(),
                     ["seed"] = options.Seed,
                     ["steps"] = options.Steps,
+                    ["from"] = options.From,
+                    ["half"] = options.Half.ToString(),
                     ["learning_rate"] = options.PeakLearningRate,
                     ["data"] = DataChecksum.Of(options.Data),
                 },

@@ -70,9 +70,8 @@ public sealed class EncoderModuleTests : IDisposable
         ];
         foreach (var pair in pairs)
         {
-            var batch = ScorerBatches.Pad([pair]);
-            var expected = scorer.forward(
-                tensor(batch.Ids, [1, batch.Length]), tensor(batch.Types, [1, batch.Length]), tensor(batch.Mask, [1, batch.Length])).ToFloats();
+            var batch = PairBatch.Of([pair], scorer.Config.PadTokenId);
+            var expected = scorer.forward(batch.IdTensor(), batch.TypeTensor(), batch.MaskTensor()).ToFloats();
             var actual = served.Run([pair])[0];
 
             Assert.Equal(expected.Length, actual.Length);

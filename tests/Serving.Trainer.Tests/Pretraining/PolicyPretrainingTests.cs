@@ -11,11 +11,13 @@ public sealed class PolicyPretrainingTests : IDisposable
 
     public PolicyPretrainingTests() => torch.set_num_threads(1);
 
-    [Fact]
-    public void Training_lowers_the_validation_loss()
+    [Theory]
+    [InlineData(PolicyOptimization.Muon)]
+    [InlineData(PolicyOptimization.AdamW)]
+    public void Training_lowers_the_validation_loss(PolicyOptimization optimizer)
     {
-        var (untrained, before) = new PolicyPretraining(Options("before", steps: 1), TimeProvider.System).Run();
-        var (trained, after) = new PolicyPretraining(Options("after", steps: 60), TimeProvider.System).Run();
+        var (untrained, before) = new PolicyPretraining(Options("before", steps: 1) with { Optimizer = optimizer }, TimeProvider.System).Run();
+        var (trained, after) = new PolicyPretraining(Options("after", steps: 60) with { Optimizer = optimizer }, TimeProvider.System).Run();
         using (untrained)
         using (trained)
         {

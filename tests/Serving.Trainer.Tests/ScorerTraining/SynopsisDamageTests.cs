@@ -71,12 +71,9 @@ public sealed class SynopsisDamageTests : IDisposable
     }
 
     [Fact]
-    public void Auc_counts_ties_half()
+    public void Recombining_joins_the_beginning_of_one_with_the_end_of_another()
     {
-        Assert.Equal(1, ScorerEvaluation.Auc([2, 3], [0, 1]));
-        Assert.Equal(0, ScorerEvaluation.Auc([0], [1, 2]));
-        Assert.Equal(0.5, ScorerEvaluation.Auc([1, 1], [1, 1]));
-        Assert.Equal(0.625, ScorerEvaluation.Auc([1, 2], [1, 1.5f]));
+        Assert.Equal("fast viewer for large old maps", SynopsisDamage.Recombine(Synopsis, "editor of old maps"));
     }
 
     public void Dispose() => _task.Dispose();
