@@ -75,5 +75,5 @@ internal sealed class ScorerBatches
         return new ScorerBatch(pairs.Count, length, ids, types, mask);
     }
 
-    private long Tokens(int index) => Math.Min(_sources[index].Length, _encoder.Room - 12) + 12 + PairEncoder.Markers;
+    private long Tokens(int index) => Math.Min(_sources[index].Length, _encoder.Room - 12) + 12 + _encoder.Markers;
 }
