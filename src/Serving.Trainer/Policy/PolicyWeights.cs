@@ -37,7 +37,7 @@ public static class PolicyWeights
     public static void WriteTensors(PolicyModule module, string path) => TensorSlices.Write(path, Slices(module));
 
     /// <summary>Every tensor of the file, in the order of <see cref="DecoderTensors"/>, as a view of the packed parameter that holds it.</summary>
-    private static IEnumerable<TensorSlice> Slices(PolicyModule module)
+    internal static IEnumerable<TensorSlice> Slices(PolicyModule module)
     {
         var config = module.Config;
         long q = config.Heads * config.HeadDimension, kv = config.KeyValueHeads * config.HeadDimension, ff = config.IntermediateSize;

@@ -45,7 +45,7 @@ internal sealed class ScorerBatches
         new(_sources[group.Index], [.. group.Synopses.Select(_encoder.Tokens)], group.Preferences);
 
     /// <summary>Tokens of a description and its synopses where the description stands once.</summary>
-    private long Tokens(int index) => _sources[index].Length + (_groupSize * (UsualAnswer + PairEncoder.Markers));
+    private long Tokens(int index) => _sources[index].Length + (_groupSize * (UsualAnswer + _encoder.Markers));
 
     private static int[] Cut(int[] ids, int most) => ids.Length <= most ? ids : ids[..most];
 }

@@ -46,6 +46,10 @@ internal sealed class ConfigJson
 
     public bool Is(string field, string value) => Text(field) == value;
 
+    /// <summary>Whether the field is a list that holds the text.</summary>
+    public bool Lists(string field, string value) =>
+        _root[field] is JsonArray list && list.Any(node => node is JsonValue text && text.TryGetValue<string>(out var found) && found == value);
+
     public void RequireAbsent(string field)
     {
         if (_root[field] is { } value)
@@ -162,6 +166,18 @@ internal sealed class ConfigJson
         }
 
         return labels;
+    }
+
+    /// <summary>The value of an id2label field.</summary>
+    public static JsonObject LabelMap(IReadOnlyList<string> labels)
+    {
+        var map = new JsonObject();
+        for (var i = 0; i < labels.Count; i++)
+        {
+            map[i.ToString(CultureInfo.InvariantCulture)] = labels[i];
+        }
+
+        return map;
     }
 
     /// <summary>A token id or a list of them; empty when absent or null.</summary>

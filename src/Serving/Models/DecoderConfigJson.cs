@@ -67,7 +67,11 @@ internal static class DecoderConfigJson
             : throw json.Error($"head_dim ({config.HeadDimension}) is not a multiple of {HeadGranularity}, which rotary attention needs");
     }
 
-    public static void Write(DecoderConfig config, string folder)
+    public static void Write(DecoderConfig config, string folder) =>
+        File.WriteAllText(Path.Combine(folder, ModelFiles.Config), ToJson(config, folder).ToJsonString(JsonFile.Indented) + "\n");
+
+    /// <summary>What <see cref="Write"/> writes into <paramref name="folder"/>.</summary>
+    public static JsonObject ToJson(DecoderConfig config, string folder)
     {
         var path = Path.Combine(folder, ModelFiles.Config);
         if (config.Family == ModelFamily.Qwen2 && config.OutputBias)
@@ -116,7 +120,7 @@ internal static class DecoderConfigJson
                 break;
         }
 
-        File.WriteAllText(path, json.ToJsonString(JsonFile.Indented) + "\n");
+        return json;
     }
 
     private static void RefuseUnsupported(ConfigJson json)

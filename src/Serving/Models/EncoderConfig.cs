@@ -39,6 +39,10 @@ public sealed record EncoderConfig
     /// <summary>Width of one attention head.</summary>
     public int HeadDimension => HiddenSize / Heads;
 
+    /// <summary>What packing and batching need.</summary>
+    public ScorerConfig Scorer =>
+        new(MarksOverlap ? PairPacking.Overlap : PairPacking.Segments, VocabularySize, MaxPositions, PadTokenId, Labels);
+
     /// <summary>Whether config.json of <paramref name="folder"/> is that of an encoder, sound or not.</summary>
     /// <exception cref="ModelConfigException">There is no such file, or it is not JSON.</exception>
     public static bool Matches(string folder) => ConfigJson.Open(folder).Is("model_type", ModelType);
@@ -91,12 +95,6 @@ public sealed record EncoderConfig
     /// <summary>Writes config.json with Hugging Face's field names.</summary>
     public void Write(string folder)
     {
-        var labels = new JsonObject();
-        for (var i = 0; i < Labels.Count; i++)
-        {
-            labels[i.ToString(System.Globalization.CultureInfo.InvariantCulture)] = Labels[i];
-        }
-
         var json = new JsonObject
         {
             ["architectures"] = new JsonArray("BertForSequenceClassification"),
@@ -110,7 +108,7 @@ public sealed record EncoderConfig
             ["type_vocab_size"] = TypeVocabularySize,
             ["hidden_act"] = "gelu",
             ["layer_norm_eps"] = NormEpsilon,
-            ["id2label"] = labels,
+            ["id2label"] = ConfigJson.LabelMap(Labels),
             ["marks_overlap"] = MarksOverlap,
             ["pad_token_id"] = PadTokenId,
             ["torch_dtype"] = "float32",

@@ -1,6 +1,6 @@
 namespace Serving.Scoring;
 
-/// <summary>A source and an answer packed into one row of a scorer model: &lt;s&gt; source &lt;/s&gt; answer &lt;/s&gt;. Immutable.</summary>
+/// <summary>A source and an answer packed into one row of a scorer model (<see cref="Models.PairPacking"/>). Immutable.</summary>
 /// <param name="Ids">Token ids, markers included.</param>
 /// <param name="Types">token_type_ids, one per token.</param>
 /// <param name="SourceCut">The end of the source did not fit.</param>

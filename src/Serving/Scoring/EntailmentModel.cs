@@ -62,13 +62,13 @@ public sealed class EntailmentModel : ITextScorer, IDisposable
         var whole = _model.Encoder.SourceTokens(source);
         List<int[]> units = [whole];
         var cut = false;
-        if (whole.Length + tokens.Length > _model.Encoder.Room)
+        if (whole.Length > _model.Encoder.SourceRoom(tokens.Length))
         {
             // A quarter of the room is kept for the source, however long the sentence is.
-            var longest = _model.Encoder.Room - (_model.Encoder.Room / 4);
+            var longest = _model.Encoder.AnswerRoom(_model.Encoder.Room / 4);
             cut = tokens.Length > longest;
             tokens = cut ? tokens[..longest] : tokens;
-            units = SourceUnits.Split(source, _model.Encoder, _model.Encoder.Room - tokens.Length);
+            units = SourceUnits.Split(source, _model.Encoder, _model.Encoder.SourceRoom(tokens.Length));
         }
 
         var runs = await Task.WhenAll(units.Select(unit => _batcher.RunAsync(_model.Encoder.Pack(unit, tokens), cancellationToken)));

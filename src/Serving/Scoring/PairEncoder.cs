@@ -9,14 +9,13 @@ namespace Serving.Scoring;
 /// </summary>
 public sealed class PairEncoder
 {
-    /// <summary>&lt;s&gt; source &lt;/s&gt; answer &lt;/s&gt;.</summary>
-    public const int Markers = 3;
-
     private const int RecentTexts = 64;
 
     private readonly TextTokenizer _tokenizer;
-    private readonly EncoderConfig _config;
+    private readonly ScorerConfig _config;
+    private readonly int _copies;        // of the answer in a row
     private readonly int _begin;
+    private readonly int _middle;
     private readonly int _end;
     private readonly int[] _canonical;
 
@@ -25,12 +24,28 @@ public sealed class PairEncoder
 
     /// <exception cref="ModelConfigException">The tokenizer and the config do not go together.</exception>
     public PairEncoder(TextTokenizer tokenizer, EncoderConfig config)
+        : this(tokenizer, config.Scorer)
+    {
+    }
+
+    /// <exception cref="ModelConfigException">The tokenizer and the config do not go together.</exception>
+    public PairEncoder(TextTokenizer tokenizer, LikelihoodConfig config)
+        : this(tokenizer, config.Scorer)
+    {
+    }
+
+    /// <exception cref="ModelConfigException">The tokenizer and the config do not go together.</exception>
+    public PairEncoder(TextTokenizer tokenizer, ScorerConfig config)
     {
         _tokenizer = tokenizer;
         _config = config;
-        _begin = Marker("<s>", "[CLS]");
-        _end = Marker("</s>", "[SEP]");
-        _canonical = config.MarksOverlap ? CanonicalIds(tokenizer) : [];
+        var likelihood = config.Packing == PairPacking.Likelihood;
+        _copies = likelihood ? 2 : 1;
+        Markers = likelihood ? 6 : 3;
+        _begin = likelihood ? Marker("<s>") : Marker("<s>", "[CLS]");
+        _end = likelihood ? Marker("</s>") : Marker("</s>", "[SEP]");
+        _middle = likelihood ? Marker("<sum>") : _end;
+        _canonical = config.Packing == PairPacking.Segments ? [] : CanonicalIds(tokenizer);
         if (tokenizer.VocabularySize > config.VocabularySize)
         {
             throw new ModelConfigException(
@@ -44,8 +59,17 @@ public sealed class PairEncoder
         }
     }
 
-    /// <summary>Tokens of source and answer that fit together.</summary>
+    /// <summary>Special tokens of a row.</summary>
+    public int Markers { get; }
+
+    /// <summary>Tokens that fit beside the markers.</summary>
     public int Room => _config.MaxPositions - Markers;
+
+    /// <summary>Tokens of a source that fit beside an answer; negative where the answer alone does not fit.</summary>
+    public int SourceRoom(int answerTokens) => Room - (_copies * answerTokens);
+
+    /// <summary>Tokens of an answer that fit beside a source: an answer may stand in a row more than once.</summary>
+    public int AnswerRoom(int sourceTokens) => (Room - sourceTokens) / _copies;
 
     public EncodedPair Encode(string source, string answer) => Pack(SourceTokens(source), Tokens(answer));
 
@@ -73,22 +97,21 @@ public sealed class PairEncoder
     /// <summary>Packs tokens that hold no special ones.</summary>
     public EncodedPair Pack(ReadOnlySpan<int> source, ReadOnlySpan<int> answer)
     {
-        var answerCut = answer.Length > Room;
-        answer = answer[..Math.Min(answer.Length, Room)];
-        var sourceCut = source.Length > Room - answer.Length;
-        source = source[..Math.Min(source.Length, Room - answer.Length)];
+        var answerCut = answer.Length > AnswerRoom(0);
+        answer = answer[..Math.Min(answer.Length, AnswerRoom(0))];
+        var sourceCut = source.Length > SourceRoom(answer.Length);
+        source = source[..Math.Min(source.Length, SourceRoom(answer.Length))];
 
-        var ids = new int[source.Length + answer.Length + Markers];
-        ids[0] = _begin;
-        source.CopyTo(ids.AsSpan(1));
-        ids[source.Length + 1] = _end;
-        answer.CopyTo(ids.AsSpan(source.Length + 2));
-        ids[^1] = _end;
-        var types = _config.MarksOverlap ? OverlapTypes(source, answer) : SegmentTypes(source.Length, answer.Length);
-        return new EncodedPair(ids, types, sourceCut, answerCut);
+        int[] ids = [_begin, .. source, _middle, .. answer, _end];
+        return _config.Packing switch
+        {
+            PairPacking.Segments => new EncodedPair(ids, SegmentTypes(source.Length, answer.Length), sourceCut, answerCut),
+            PairPacking.Overlap => new EncodedPair(ids, OverlapTypes(source, answer), sourceCut, answerCut),
+            _ => new EncodedPair([.. ids, _begin, _middle, .. answer, _end], LikelihoodTypes(source, answer), sourceCut, answerCut),
+        };
     }
 
-    private static byte[] SegmentTypes(int source, int answer)
+    private byte[] SegmentTypes(int source, int answer)
     {
         var types = new byte[source + answer + Markers];
         types.AsSpan(source + 2).Fill(1);
@@ -116,18 +139,7 @@ public sealed class PairEncoder
     /// <summary>0 and 2 for the segments, plus 1 where the same token stands in the other one.</summary>
     private byte[] OverlapTypes(ReadOnlySpan<int> source, ReadOnlySpan<int> answer)
     {
-        var inSource = new HashSet<int>(source.Length);
-        var inAnswer = new HashSet<int>(answer.Length);
-        foreach (var id in source)
-        {
-            inSource.Add(_canonical[id]);
-        }
-
-        foreach (var id in answer)
-        {
-            inAnswer.Add(_canonical[id]);
-        }
-
+        var (inSource, inAnswer) = (CanonicalSet(source), CanonicalSet(answer));
         var types = new byte[source.Length + answer.Length + Markers];
         for (var i = 0; i < source.Length; i++)
         {
@@ -143,10 +155,52 @@ public sealed class PairEncoder
         return types;
     }
 
+    /// <summary>
+    /// 0 = before the answer, 1 and 2 = a token of the answer (or its end) that the source lacks or has; without the source 3 = before the answer,
+    /// 4 = the answer and its end.
+    /// </summary>
+    private byte[] LikelihoodTypes(ReadOnlySpan<int> source, ReadOnlySpan<int> answer)
+    {
+        var inSource = CanonicalSet(source);
+        var types = new byte[source.Length + (2 * answer.Length) + Markers];
+        var first = source.Length + 2;
+        for (var i = 0; i < answer.Length; i++)
+        {
+            types[first + i] = (byte)(inSource.Contains(_canonical[answer[i]]) ? 2 : 1);
+        }
+
+        types[first + answer.Length] = 1;
+        types.AsSpan(first + answer.Length + 1, 2).Fill(3);
+        types.AsSpan(first + answer.Length + 3).Fill(4);
+        return types;
+    }
+
+    private HashSet<int> CanonicalSet(ReadOnlySpan<int> ids)
+    {
+        var set = new HashSet<int>(ids.Length);
+        foreach (var id in ids)
+        {
+            set.Add(_canonical[id]);
+        }
+
+        return set;
+    }
+
     private bool IsSpecial(int id) => _tokenizer.BytesOf(id).IsEmpty;
 
-    private int Marker(string ours, string bert) => _tokenizer.IdOf(ours) ?? _tokenizer.IdOf(bert)
-        ?? throw new ModelConfigException($"tokenizer.json has neither \"{ours}\" nor \"{bert}\", which pairs are packed with.");
+    private int Marker(params ReadOnlySpan<string> names)
+    {
+        foreach (var name in names)
+        {
+            if (_tokenizer.IdOf(name) is { } id)
+            {
+                return id;
+            }
+        }
+
+        var wanted = names.Length == 1 ? $"no \"{names[0]}\"" : $"neither \"{names[0]}\" nor \"{names[1]}\"";
+        throw new ModelConfigException($"tokenizer.json has {wanted}, which pairs are packed with.");
+    }
 
     private sealed record Recent(string Text, int[] Ids);
 }

@@ -18,7 +18,7 @@ public sealed class ScorerModel : IDisposable
     private readonly Dictionary<string, long[]> _buffers;
     private readonly int _maxBatch;
 
-    private ScorerModel(ModelFolder folder, EncoderConfig config, PairEncoder encoder, OnnxModel model, int maxBatch)
+    private ScorerModel(ModelFolder folder, ScorerConfig config, PairEncoder encoder, OnnxModel model, int maxBatch)
     {
         Folder = folder;
         Config = config;
@@ -35,7 +35,7 @@ public sealed class ScorerModel : IDisposable
     /// <summary>Identifies the version by content.</summary>
     public string Digest => Folder.Manifest.Digest;
 
-    public EncoderConfig Config { get; }
+    public ScorerConfig Config { get; }
 
     public PairEncoder Encoder { get; }
 
@@ -49,7 +49,7 @@ public sealed class ScorerModel : IDisposable
         }
 
         ModelStore.Verify(folder);
-        var config = EncoderConfig.Read(folder.Path);
+        var config = ScorerConfig.Read(folder.Path);
         var encoder = new PairEncoder(Tokenizer(folder), config);
         var session = OnnxModel.Load(folder.File(ModelFiles.Graph), options);
         ScorerModel? model = null;
@@ -82,7 +82,7 @@ public sealed class ScorerModel : IDisposable
         }
     }
 
-    /// <summary>Logits of pairs that share one padded length: one array of <see cref="EncoderConfig.Labels"/> values per pair.</summary>
+    /// <summary>Logits of pairs that share one padded length: one array of <see cref="ScorerConfig.Labels"/> values per pair.</summary>
     public float[][] Run(IReadOnlyList<EncodedPair> pairs)
     {
         if (pairs.Count > _maxBatch)
@@ -133,12 +133,14 @@ public sealed class ScorerModel : IDisposable
         }
     }
 
-    /// <summary>The first runs of a session allocate its arena; the longest row asks for the most of it.</summary>
+    /// <summary>The first runs of a session allocate its arena; the longest rows ask for the most of it, with a long source or with a long answer.</summary>
     private void Warm()
     {
-        var longest = Encoder.Pack(new int[Encoder.Room], []);
         Run([Encoder.Pack([], [])]);
-        Run([.. Enumerable.Repeat(longest, Math.Min(2, _maxBatch))]);
+        foreach (var longest in (EncodedPair[])[Encoder.Pack(new int[Encoder.Room], []), Encoder.Pack([], new int[Encoder.AnswerRoom(0)])])
+        {
+            Run([.. Enumerable.Repeat(longest, Math.Min(2, _maxBatch))]);
+        }
     }
 
     private void Fill(string input, Span<long> buffer, IReadOnlyList<EncodedPair> pairs, int length)
