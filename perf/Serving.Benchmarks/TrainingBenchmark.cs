@@ -24,11 +24,12 @@ internal static class TrainingBenchmark
         var config = new DecoderConfig
         {
             VocabularySize = 4096,
+            Family = ModelFamily.Qwen3,
             HiddenSize = Argument(args, "--hidden", 256),
-            Layers = Argument(args, "--layers", 4),
-            Heads = 4,
-            KeyValueHeads = 2,
-            HeadDimension = 64,
+            Layers = Argument(args, "--layers", 6),
+            Heads = Argument(args, "--heads", 4),
+            KeyValueHeads = Argument(args, "--kv-heads", 4),
+            HeadDimension = Argument(args, "--head-dimension", 64),
             IntermediateSize = Argument(args, "--intermediate", 688),
             MaxPositions = 256,
         };

@@ -1,3 +1,5 @@
+using Serving.Trainer.Policy;
+using Serving.Trainer.Pretraining;
 using Serving.Trainer.ScorerTraining;
 using TorchSharp;
 
@@ -21,7 +23,55 @@ public sealed class ScorerLoopTests : IDisposable
         }
     }
 
+    [Fact]
+    public void A_likelihood_scorer_learns_it_from_a_trained_policy()
+    {
+        var policy = Policy();
+        var options = Options(ScorerTask.Entailment) with { From = policy, Steps = 60, PeakLearningRate = 3e-3 };
+        var (whole, figures) = new ScorerLoop(options, TimeProvider.System).Run();
+        using (whole)
+        {
+            Assert.True(figures.Single(pair => pair.Name == "auc_Random").Value > 0.85, string.Join(", ", figures));
+            var folder = Directory.CreateDirectory(_task.Run("scorer")).FullName;
+            whole.Write(folder);
+            Assert.Equal(["not_entailment", "entailment"], Models.ScorerConfig.Read(folder).Labels);
+        }
+    }
+
+    [Fact]
+    public void An_encoder_learns_to_guess_hidden_words_beside_its_task()
+    {
+        var (scorer, figures) = new ScorerLoop(Options(ScorerTask.Entailment) with { MaskedShare = 0.3 }, TimeProvider.System).Run();
+        using (scorer)
+        {
+            Assert.True(figures.Single(pair => pair.Name == "auc_Random").Value > 0.8, string.Join(", ", figures));
+        }
+    }
+
     public void Dispose() => _task.Dispose();
+
+    private string Policy()
+    {
+        var options = new PretrainOptions
+        {
+            Data = _task.Data,
+            Validation = _task.Data,
+            Tokenizer = _task.Folder,
+            Run = _task.Run("policy"),
+            HiddenSize = 32,
+            Layers = 2,
+            Heads = 2,
+            KeyValueHeads = 2,
+            IntermediateSize = 48,
+            Steps = 80,
+            TokensPerBatch = 512,
+            PeakLearningRate = 1e-2,
+        };
+        using var policy = new PolicyPretraining(options, TimeProvider.System).Run().Policy;
+        var folder = Directory.CreateDirectory(_task.Run("start")).FullName;
+        PolicyWeights.Write(policy, folder);
+        return folder;
+    }
 
     private ScorerTrainingOptions Options(ScorerTask task) => new()
     {
