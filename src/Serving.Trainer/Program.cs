@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Serving.Trainer.Datasets;
 using Serving.Trainer.Evaluation;
 using Serving.Trainer.Loop;
 using Serving.Trainer.Pretraining;
@@ -6,6 +7,7 @@ using Serving.Trainer.ScorerTraining;
 
 return new RootCommand("Trains policies and scorers for Serving, and distils served answers into cheaper policies.")
 {
+    DataCommand.Create(),
     TokenizerCommand.Create(),
     PretrainCommand.Create(),
     TrainScorerCommand.Create(),
