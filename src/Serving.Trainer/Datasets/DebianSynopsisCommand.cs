@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Serving.Trainer.Terminal;
 
 namespace Serving.Trainer.Datasets;
 
@@ -35,7 +36,7 @@ internal static class DebianSynopsisCommand
                 _ when arguments.GetValue(lists) is { } existing => AptLists.In(existing),
                 _ => Fetch(Path.Combine(folder, "apt"), arguments.GetValue(mirror), arguments.GetValue(suite)),
             };
-            Write(new SynopsisSet(PackageIndex.Read(found.Packages, found.Translations)), folder);
+            Write(Choose(PackageIndex.Read(found.Packages, found.Translations)), folder);
         });
         return command;
     }
@@ -44,6 +45,20 @@ internal static class DebianSynopsisCommand
     {
         Console.WriteLine($"fetching package lists into {folder}");
         return AptLists.Fetch(folder, mirror, suite);
+    }
+
+    private static SynopsisSet Choose(IReadOnlyList<DebianPackage> packages)
+    {
+        Console.WriteLine($"{packages.Count:N0} packages with descriptions");
+        ProgressBar? bar = null;
+        try
+        {
+            return new SynopsisSet(packages, (done, all) => (bar ??= new ProgressBar("sources", all, TimeProvider.System)).Report(done));
+        }
+        finally
+        {
+            bar?.Dispose();
+        }
     }
 
     private static void Write(SynopsisSet set, string folder)

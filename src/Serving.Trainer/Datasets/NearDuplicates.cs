@@ -17,15 +17,21 @@ internal sealed class NearDuplicates
     public bool Add(string source, string text)
     {
         var grams = Grams(DescriptionText.Words(text));
-        var shared = new Dictionary<int, int>();
-        foreach (var index in grams.Where(_byGram.ContainsKey).SelectMany(gram => _byGram[gram]))
+        var shared = new int[_texts.Count];
+        foreach (var gram in grams)
         {
-            shared[index] = shared.GetValueOrDefault(index) + 1;
+            foreach (var index in _byGram.TryGetValue(gram, out var users) ? users : [])
+            {
+                shared[index]++;
+            }
         }
 
-        if (shared.Any(pair => TooNear(pair.Value, grams.Count, _texts[pair.Key], source)))
+        for (var i = 0; i < shared.Length; i++)
         {
-            return false;
+            if (shared[i] > 0 && TooNear(shared[i], grams.Count, _texts[i], source))
+            {
+                return false;
+            }
         }
 
         foreach (var gram in grams)
@@ -54,7 +60,7 @@ internal sealed class NearDuplicates
         for (var i = 0; i + Gram <= words.Length; i++)
         {
             var hash = 14695981039346656037UL;
-            foreach (var letter in words.AsSpan(i, Gram).ToArray().SelectMany(word => word.Append(' ')))
+            foreach (var letter in string.Join(' ', words, i, Gram))
             {
                 hash = unchecked((hash ^ letter) * 1099511628211UL);
             }

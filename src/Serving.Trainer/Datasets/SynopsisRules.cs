@@ -23,7 +23,8 @@ internal static partial class SynopsisRules
     public static string? Clean(string synopsis)
     {
         var text = string.Join(' ', synopsis.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries));
-        text = Remark().Replace(text, "").TrimEnd().TrimEnd('.').TrimEnd();
+        var shorter = Remark().Replace(text, "");
+        text = (shorter.Count(letter => letter == '(') == shorter.Count(letter => letter == ')') ? shorter : text).TrimEnd().TrimEnd('.').TrimEnd();
         return text.Length <= MostCharacters && DescriptionText.Words(text).Length is >= LeastWords and <= MostWords ? text : null;
     }
 
@@ -40,7 +41,7 @@ internal static partial class SynopsisRules
     private static partial Regex CompanionSynopsis();
 
     [GeneratedRegex(
-        @"\s*((--|[-–—:,]|::)\s+|\s--?|\(|::|:\s|-)\s*(the )?(python ?3?(\.x)?( (bindings?|module|library|version|interface|package))?|py3k?"
+        @"\s*((--|[-–—:,]|::)\s+|\s--?|\(|::|:\s)\s*(the )?(python ?3?(\.x)?( (bindings?|module|library|version|interface|package))?|py3k?"
         + "|library|runtime|binaries|utilities|tools|programs?|cli|core|main (package|program)|command[- ]line tools?|ghc libraries|ruby (bindings|library)"
         + @")\)?$",
         RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]

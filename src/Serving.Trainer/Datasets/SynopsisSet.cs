@@ -16,11 +16,12 @@ internal sealed partial class SynopsisSet
     private readonly DescriptionCleaning _cleaning;
     private readonly ILookup<DataSplit, TaskExample> _pairs;
 
-    public SynopsisSet(IReadOnlyList<DebianPackage> packages)
+    /// <summary>Chooses the pairs; <paramref name="progress"/> is told the sources done and all of them.</summary>
+    public SynopsisSet(IReadOnlyList<DebianPackage> packages, Action<int, int>? progress = null)
     {
         _packages = packages;
         _cleaning = new DescriptionCleaning(packages.Where(SynopsisRules.HasOwnText));
-        _pairs = Pairs().ToLookup(pair => SourceSplit.Of(pair.Source), pair => pair.Example);
+        _pairs = Pairs(progress).ToLookup(pair => SourceSplit.Of(pair.Source), pair => pair.Example);
     }
 
     /// <summary>The pairs of a part, in ordinal order of the packages' names.</summary>
@@ -48,13 +49,14 @@ internal sealed partial class SynopsisSet
         ];
     }
 
-    private IEnumerable<(string Source, TaskExample Example)> Pairs()
+    private IEnumerable<(string Source, TaskExample Example)> Pairs(Action<int, int>? progress)
     {
         var near = new NearDuplicates();
         var synopses = new HashSet<string>(StringComparer.OrdinalIgnoreCase);
-        foreach (var source in Candidates().GroupBy(candidate => candidate.Source).OrderBy(group => group.Key, StringComparer.Ordinal))
+        var sources = Candidates().GroupBy(candidate => candidate.Source).OrderBy(group => group.Key, StringComparer.Ordinal).ToArray();
+        for (var i = 0; i < sources.Length; i++)
         {
-            var admitted = 0;
+            var (source, admitted) = (sources[i], 0);
             foreach (var (_, example) in source.OrderBy(candidate => candidate.Rank).ThenBy(candidate => candidate.Example.Id, StringComparer.Ordinal)
                 .Select(candidate => (candidate.Rank, candidate.Example)))
             {
@@ -65,6 +67,8 @@ internal sealed partial class SynopsisSet
                     yield return (source.Key, example);
                 }
             }
+
+            progress?.Invoke(i + 1, sources.Length);
         }
     }
 
