@@ -10,13 +10,12 @@ return args switch
     ["precision", .. var rest] => await PrecisionBenchmark.Run(rest),
     ["score", .. var rest] => ScoreBenchmark.Run(rest),
     ["training", .. var rest] => TrainingBenchmark.Run(rest),
-    ["quality", .. var rest] => await QualityBenchmark.Run(rest),
     ["swap", .. var rest] => SwapBenchmark.Run(rest),
     _ => Usage(),
 };
 
 static int Usage()
 {
-    Console.Error.WriteLine("Usage: dotnet run -c Release --project perf/Serving.Benchmarks -- decode | prompt | soak | invariance | precision | score | training | quality | swap");
+    Console.Error.WriteLine("Usage: dotnet run -c Release --project perf/Serving.Benchmarks -- decode | prompt | soak | invariance | precision | score | training | swap");
     return 1;
 }

@@ -1,14 +1,28 @@
 using System.CommandLine;
+using Serving.Trainer.Datasets;
 using Serving.Trainer.Evaluation;
 using Serving.Trainer.Loop;
 using Serving.Trainer.Pretraining;
 using Serving.Trainer.ScorerTraining;
+using Serving.Trainer.Terminal;
 
-return new RootCommand("Trains policies and scorers for Serving, and distils served answers into cheaper policies.")
+var root = new RootCommand("Trains policies and scorers for Serving, and distils served answers into cheaper policies.")
 {
+    DataCommand.Create(),
     TokenizerCommand.Create(),
     PretrainCommand.Create(),
     TrainScorerCommand.Create(),
     SampleCommand.Create(),
+    EvaluateCommand.Create(),
     RunCommand.Create(),
-}.Parse(args).Invoke();
+};
+
+try
+{
+    return await root.Parse(args).InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false });
+}
+catch (Exception e) when (UserError.Is(e))
+{
+    await Console.Error.WriteLineAsync($"error: {e.Message}");
+    return 1;
+}

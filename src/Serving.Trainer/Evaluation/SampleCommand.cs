@@ -10,8 +10,6 @@ namespace Serving.Trainer.Evaluation;
 /// <summary>Verb "sample": answers of a policy to the documents of a task file, through the serving engine; input of "train-scorer".</summary>
 internal static class SampleCommand
 {
-    private const int PromptsInFlight = 8;
-
     public static Command Create()
     {
         var policy = new Option<string>("--policy") { Required = true, Description = "Name or name@version." };
@@ -39,32 +37,19 @@ internal static class SampleCommand
                 MaxTokens = TaskTokens.SummaryTokens,
                 Seed = arguments.GetValue(seed),
             };
-            var examples = Spread(TaskExample.Read(arguments.GetRequiredValue(data)), arguments.GetValue(most));
-            await Sample(loaded, examples, sampling, arguments.GetValue(count), arguments.GetRequiredValue(output), cancellationToken);
+            var examples = DocumentAnswers.Spread(TaskExample.Read(arguments.GetRequiredValue(data)), arguments.GetValue(most));
+            await using (var file = new StreamWriter(arguments.GetRequiredValue(output)))
+            {
+                await new DocumentAnswers(loaded, sampling, TimeProvider.System).ForEachAsync(
+                    examples,
+                    arguments.GetValue(count),
+                    (example, answers) => file.WriteLineAsync(JsonSerializer.Serialize(new { id = example.Id, samples = answers.Select(answer => answer.Text) })),
+                    "documents",
+                    cancellationToken);
+            }
+
             Console.WriteLine($"{examples.Count} documents answered by {folder.Id}");
         });
         return command;
-    }
-
-    private static async Task Sample(
-        LoadedPolicy policy, IReadOnlyList<TaskExample> examples, SamplingParameters sampling, int count, string path, CancellationToken cancellationToken)
-    {
-        var task = new TaskTokens(policy.Tokenizer);
-        await using var file = new StreamWriter(path);
-        foreach (var some in examples.Select((example, index) => (example, index)).Chunk(PromptsInFlight))
-        {
-            var groups = await Task.WhenAll(some.Select(item => policy.Engine.SampleAsync(
-                new SampleRequest(task.Prompt(item.example.Document), sampling with { Seed = sampling.Seed + (ulong)item.index }, count), null, cancellationToken)));
-            for (var i = 0; i < some.Length; i++)
-            {
-                await file.WriteLineAsync(JsonSerializer.Serialize(new { id = some[i].example.Id, samples = groups[i].Select(candidate => candidate.Text) }));
-            }
-        }
-    }
-
-    private static List<TaskExample> Spread(IReadOnlyList<TaskExample> examples, int most)
-    {
-        var count = Math.Min(most, examples.Count);
-        return [.. Enumerable.Range(0, count).Select(i => examples[(int)((long)i * examples.Count / count)])];
     }
 }

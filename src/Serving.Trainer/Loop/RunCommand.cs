@@ -9,7 +9,7 @@ using Serving.Inference;
 using Serving.Models;
 using Serving.Onnx;
 using Serving.Scoring;
-using Serving.Tokenization;
+using Serving.Trainer.Terminal;
 
 namespace Serving.Trainer.Loop;
 
@@ -67,15 +67,13 @@ internal static class RunCommand
         return command;
     }
 
-    /// <summary>What the user can put right is said in one line; anything else is a bug and keeps its stack.</summary>
     private static int Told(Func<int> execute)
     {
         try
         {
             return execute();
         }
-        catch (Exception e) when (e is ModelException or ValidationException or ArgumentException or InvalidOperationException or InvalidDataException
-            or ScorerException or TokenizerException or IOException or UnauthorizedAccessException)
+        catch (Exception e) when (UserError.Is(e))
         {
             Console.Error.WriteLine($"error: {e.Message}");
             return 1;

@@ -1,19 +1,21 @@
 using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Serving.Trainer.Terminal;
 
 namespace Serving.Trainer.Pretraining;
 
-/// <summary>One JSON object per line in &lt;run&gt;/log.jsonl, and a short line on the console with the time that is left. One writer.</summary>
+/// <summary>
+/// One JSON object per line in &lt;run&gt;/log.jsonl, and on the console a bar with the newest values and the time that is left; lines in place of the
+/// bar where the console is no terminal. One writer.
+/// </summary>
 public sealed class RunLog(string run, int steps, TimeProvider time) : IDisposable
 {
     private readonly StreamWriter _file = new(Path.Combine(run, "log.jsonl"), append: true) { AutoFlush = true };
-    private readonly long _started = time.GetTimestamp();
-    private int? _firstStep;
+    private readonly ProgressBar _bar = new("step", steps, time);
 
     public void Write(int step, params (string Name, double Value)[] values)
     {
-        _firstStep ??= step;
         var line = new JsonObject { ["step"] = step, ["time"] = time.GetUtcNow().ToString("O", CultureInfo.InvariantCulture) };
         foreach (var (name, value) in values)
         {
@@ -21,11 +23,20 @@ public sealed class RunLog(string run, int steps, TimeProvider time) : IDisposab
         }
 
         _file.WriteLine(line.ToJsonString(JsonSerializerOptions.Default));
-        var done = step - _firstStep.Value;
-        var left = done > 0 ? time.GetElapsedTime(_started) / done * (steps - step) : TimeSpan.Zero;
         var text = string.Join("  ", values.Select(value => string.Create(CultureInfo.InvariantCulture, $"{value.Name} {value.Value:G5}")));
-        Console.WriteLine($"{step,6}/{steps}  {text}  left {left:hh\\:mm\\:ss}");
+        if (ProgressBar.OnTerminal)
+        {
+            _bar.Report(step, text);
+        }
+        else
+        {
+            Console.WriteLine(_bar.Line(step, text));
+        }
     }
 
-    public void Dispose() => _file.Dispose();
+    public void Dispose()
+    {
+        _bar.Dispose();
+        _file.Dispose();
+    }
 }
