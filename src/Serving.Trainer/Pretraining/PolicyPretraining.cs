@@ -28,7 +28,8 @@ public sealed class PolicyPretraining(PretrainOptions options, TimeProvider time
         var task = new TaskTokens(tokenizer);
         var batches = new PretrainBatches(Tokens(options.Data, task), task, tokenizer.VocabularySize, options.TokensPerBatch, options.Seed);
         var validation = new PretrainBatches(Tokens(options.Validation, task), task, tokenizer.VocabularySize, options.TokensPerBatch, options.Seed);
-        var policy = new PolicyModule(Config(tokenizer, task), (ulong)options.Seed) { ComputeType = options.BFloat16 ? ScalarType.BFloat16 : ScalarType.Float32 };
+        var policy = options.From is { } start ? PrunedPolicy.Of(start, options.KeepLayers) : new PolicyModule(Config(tokenizer, task), (ulong)options.Seed);
+        policy.ComputeType = options.BFloat16 ? ScalarType.BFloat16 : ScalarType.Float32;
         using var optimizer = new PolicyOptimizer(policy, options.Optimizer, options.WeightDecay);
         var checkpoint = new RunCheckpoint(options.Run);
         var (first, copies) = options.Resume && checkpoint.Exists ? checkpoint.Restore(path => ReadWeights(path, policy), optimizer.Read) : (0, false);
@@ -50,7 +51,7 @@ public sealed class PolicyPretraining(PretrainOptions options, TimeProvider time
                 (tokens, since) = (0, time.GetTimestamp());
             }
 
-            if (options.CopyExercises && !copies && (step + 1) % MeasureCopyingEvery == 0)
+            if (options.CopyExercises && !copies && (step % MeasureCopyingEvery == MeasureCopyingEvery - 1 || (step == 0 && options.From is not null)))
             {
                 var copyLoss = ValidationLoss(policy, validation, copyShare: 1, sampled: 2);
                 copies = copyLoss < Copies;

@@ -16,6 +16,8 @@ internal static class PretrainCommand
         var run = new Option<string>("--run") { Required = true, Description = "Folder for checkpoints and the log." };
         var models = new Option<string>("--models") { DefaultValueFactory = _ => "models", Description = "Registry root." };
         var name = new Option<string>("--publish-as") { Required = true, Description = "Name of the version to publish." };
+        var from = new Option<string?>("--from") { Description = "Folder of a trained policy to begin from, instead of random weights." };
+        var keep = new Option<int[]>("--keep-layers") { Description = "Layers of --from that are kept (all).", AllowMultipleArgumentsPerToken = true };
         var hidden = new Option<int>("--hidden") { DefaultValueFactory = _ => 256 };
         var layers = new Option<int>("--layers") { DefaultValueFactory = _ => 4 };
         var heads = new Option<int>("--heads") { DefaultValueFactory = _ => 4 };
@@ -32,7 +34,7 @@ internal static class PretrainCommand
         var resume = new Option<bool>("--resume") { Description = "Go on from the last checkpoint of --run." };
         var command = new Command("pretrain", "Train a policy from random weights: language modelling, the task and copy exercises.")
         {
-            data, validation, tokenizer, run, models, name, hidden, layers, heads, keyValueHeads, intermediate,
+            data, validation, tokenizer, run, models, name, from, keep, hidden, layers, heads, keyValueHeads, intermediate,
             family, optimizer, bfloat16, steps, batch, rate, seed, copy, resume,
         };
         command.SetAction(arguments =>
@@ -43,6 +45,8 @@ internal static class PretrainCommand
                 Validation = arguments.GetRequiredValue(validation),
                 Tokenizer = arguments.GetRequiredValue(tokenizer),
                 Run = arguments.GetRequiredValue(run),
+                From = arguments.GetValue(from),
+                KeepLayers = arguments.GetValue(keep) ?? [],
                 HiddenSize = arguments.GetValue(hidden),
                 Layers = arguments.GetValue(layers),
                 Heads = arguments.GetValue(heads),

@@ -15,6 +15,12 @@ public sealed record PretrainOptions
     /// <summary>Folder for checkpoints and the log.</summary>
     public required string Run { get; init; }
 
+    /// <summary>Folder of a trained policy to begin from, whose shape is kept; null = random weights of the shape below.</summary>
+    public string? From { get; init; }
+
+    /// <summary>The layers of <see cref="From"/> that are kept, in this order; none = all.</summary>
+    public IReadOnlyList<int> KeepLayers { get; init; } = [];
+
     public required int HiddenSize { get; init; }
 
     public required int Layers { get; init; }
