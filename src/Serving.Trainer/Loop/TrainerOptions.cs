@@ -91,6 +91,17 @@ public sealed class TrainerOptions
     /// <summary>Products in bfloat16 (weights stay fp32): 1.4 times the speed where the processor has it.</summary>
     public bool BFloat16 { get; set; } = true;
 
+    /// <summary>Compute every layer again backwards instead of keeping what is in it: less memory for a third more time, the same weights.</summary>
+    public bool GradientCheckpointing { get; set; }
+
+    /// <summary>Rank of LoRA, which is then trained instead of the weights and merged into what is published; 0 = the weights themselves.</summary>
+    [Range(0, 4096)]
+    public int LoraRank { get; set; }
+
+    /// <summary>LoRA's products are scaled by this over the rank.</summary>
+    [Range(1e-3, 1e6)]
+    public double LoraAlpha { get; set; } = 16;
+
     [ValidateObjectMembers]
     public BondOptions Bond { get; set; } = new();
 

@@ -51,15 +51,22 @@ public sealed class TrainingLoop(
         }
 
         var policy = Load(run.Start.Path);
+        policy.GradientCheckpointing = options.GradientCheckpointing;
+        if (options.LoraRank > 0)
+        {
+            policy.Adapt(options.LoraRank, options.LoraAlpha, run.Seed);
+        }
+
         using var teacher = _objective.Needs.HasFlag(ObjectiveNeeds.Teacher)
             ? Load((run.Teacher ?? throw new InvalidOperationException($"The recipe \"{options.Recipe}\" needs a teacher; name one with --teacher.")).Path)
             : null;
         using var anchor = _objective.Needs.HasFlag(ObjectiveNeeds.AnchorSamples) ? new AnchorAverage(policy) : null;
-        using var optimizer = optim.AdamW(policy.parameters(), options.LearningRate, 0.9, 0.99, weight_decay: options.WeightDecay);
+        using var optimizer = optim.AdamW(policy.Trained, options.LearningRate, 0.9, 0.99, weight_decay: options.WeightDecay);
         using var rollouts = Rollouts(anchor is not null);
         var window = new ReplayWindow(options.WindowGroups, run.Seed);
         var corpus = Corpus(window, teacher);
         var state = new TrainingState(run.Folder);
+        var gradients = new GradientStep(policy.Trained, optimizer, options.ClipNorm);
         var (step, before) = (0, (PolicyEvaluation?)null);
         if (run.Resume && state.Exists)
         {
@@ -71,7 +78,7 @@ public sealed class TrainingLoop(
             before = Evaluate(policy, corpus, cancellationToken);
         }
 
-        using var log = new RunLog(run.Folder, options.Steps, time);
+        using var log = new RunLog(run.Folder, options.Steps, time, run.Resume ? step : null);
         Report(log, step, before);
         var builder = new BatchBuilder(options.TargetCandidates, options.CandidatesPerGroup, run.Seed);
         var meter = new StepMeter(time);
@@ -91,7 +98,7 @@ public sealed class TrainingLoop(
                 var groups = Groups(prompts[i], fresh?[i]);
                 using var scope = NewDisposeScope();
                 using var batch = builder.Build(groups, step);
-                Step(policy, anchor, teacher, optimizer, batch, step, meter);
+                Step(policy, anchor, teacher, gradients, batch, step, meter);
                 if (step % options.LogEvery == 0 || step + 1 == options.Steps)
                 {
                     log.Write(step, meter.Take(_rate.At(step)));
@@ -116,29 +123,23 @@ public sealed class TrainingLoop(
 
         var after = before is null ? null : Evaluate(policy, corpus, cancellationToken);
         Report(log, step, after);
-        return new TrainingResult(policy, step, window.Count, corpus.Read, before, after);
+        return new TrainingResult(Published(policy), step, window.Count, corpus.Read, before, after);
     }
 
     private void Step(
-        PolicyModule policy, AnchorAverage? anchor, PolicyModule? teacher, optim.Optimizer optimizer, TokenBatch batch, int step, StepMeter meter)
+        PolicyModule policy, AnchorAverage? anchor, PolicyModule? teacher, GradientStep gradients, TokenBatch batch, int step, StepMeter meter)
     {
-        foreach (var group in optimizer.ParamGroups)
-        {
-            group.LearningRate = _rate.At(step);
-        }
-
         var inputs = new ObjectiveInputs(policy, batch, options.Temperature, anchor?.Module, teacher);
         var loss = _objective.Loss(inputs);
-        optimizer.zero_grad();
-        loss.backward();
-        var norm = nn.utils.clip_grad_norm_(policy.parameters(), options.ClipNorm);
+        gradients.Begin(_rate.At(step));
+        GradientStep.Add(loss);
+        var norm = gradients.Apply();
         if (!double.IsFinite(norm))
         {
             throw new InvalidOperationException(
                 $"Step {step}: the gradient is no longer a number. Lower Trainer:LearningRate or Trainer:Bond:Clip and resume from the last checkpoint.");
         }
 
-        optimizer.step();
         anchor?.Update(policy, options.JBond.AnchorRate);
         meter.Add(loss, norm, inputs.Figures, batch.Tokens);
     }
@@ -217,6 +218,20 @@ public sealed class TrainingLoop(
         }
     }
 
+    /// <summary>LoRA is merged into what comes out.</summary>
+    private static PolicyModule Published(PolicyModule policy)
+    {
+        if (!policy.Adapted)
+        {
+            return policy;
+        }
+
+        using (policy)
+        {
+            return policy.Merged();
+        }
+    }
+
     private PolicyModule Load(string folder)
     {
         var module = PolicyWeights.Load(folder);
@@ -243,6 +258,8 @@ public sealed class TrainingLoop(
         options.RoundSteps,
         HeldOut = HeldOut(),
         options.BFloat16,
+        options.LoraRank,
+        options.LoraAlpha,
         options.Bond,
         options.JBond,
         options.Gkd,

@@ -27,7 +27,7 @@ internal sealed class TrainingState(string run)
             step,
             path =>
             {
-                PolicyWeights.WriteTensors(policy, path);
+                Write(path, policy);
                 if (anchor is not null)
                 {
                     PolicyWeights.WriteTensors(anchor.Module, Beside(path, AnchorFile));
@@ -58,10 +58,30 @@ internal sealed class TrainingState(string run)
 
     private static string Beside(string path, string file) => Path.Combine(Path.GetDirectoryName(path)!, file);
 
+    /// <summary>The weights, or what LoRA adds to those that the run began from.</summary>
+    private static void Write(string path, PolicyModule module)
+    {
+        if (module.Adapted)
+        {
+            AdapterWeights.Write(module, path);
+        }
+        else
+        {
+            PolicyWeights.WriteTensors(module, path);
+        }
+    }
+
     private static void Read(string path, PolicyModule module)
     {
         using var file = SafetensorsFile.Open(path);
-        PolicyWeights.Read(file, module);
+        if (module.Adapted)
+        {
+            AdapterWeights.Read(file, module);
+        }
+        else
+        {
+            PolicyWeights.Read(file, module);
+        }
     }
 }
 

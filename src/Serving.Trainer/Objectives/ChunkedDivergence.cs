@@ -35,7 +35,7 @@ public static class ChunkedDivergence
         using var scope = NewDisposeScope();
         var head = student.Head ?? student.Embedding;
         var slopes = new List<Tensor>();
-        var headSlope = zeros_like(head);
+        var headSlope = head.requires_grad ? zeros_like(head) : null;                                              // LoRA freezes it
         var value = zeros(1, hidden.dtype, hidden.device).squeeze();
         for (var start = 0L; start < hidden.shape[0]; start += chunk)
         {
@@ -50,16 +50,17 @@ public static class ChunkedDivergence
 
             var perToken = JensenShannon.PerToken(student.Project(rows), teacherLogits, beta, temperature);        // [C]
             var sum = (perToken * weights.narrow(0, start, length)).sum();
-            var gradients = autograd.grad([sum], [rows, head]);
+            var gradients = autograd.grad([sum], headSlope is null ? [rows] : [rows, head]);
             slopes.Add(gradients[0].MoveToOuterDisposeScope());
             using (no_grad())
             {
-                headSlope.add_(gradients[1]);
+                headSlope?.add_(gradients[1]);
                 value.add_(sum);
             }
         }
 
-        var linear = (hidden * cat(slopes, 0)).sum() + (head * headSlope).sum();
+        var linear = (hidden * cat(slopes, 0)).sum();
+        linear = headSlope is null ? linear : linear + (head * headSlope).sum();
         return (linear - linear.detach() + value).MoveToOuterDisposeScope();
     }
 }

@@ -77,28 +77,60 @@ internal sealed class DecoderLayer : Module
 
     public Parameter Down { get; }
 
+    /// <summary>LoRA beside the four matrices; null = none.</summary>
+    public LayerAdapters? Adapters { get; private set; }
+
+    /// <summary>Puts LoRA beside the four matrices. What else is trained is the caller's to say.</summary>
+    public void Adapt(int rank, double alpha, Generator generator)
+    {
+        Adapters = new LayerAdapters(_config, rank, alpha, generator, InputNorm.dtype);
+        register_module(Adapters.GetName(), Adapters);
+    }
+
+    /// <summary>The parameters of the layer as it is published, in a fixed order, each with what LoRA adds to it.</summary>
+    public IEnumerable<(Parameter Weight, LowRankAdapter? Adapter)> Published()
+    {
+        yield return (InputNorm, null);
+        yield return (QueryKeyValue, Adapters?.QueryKeyValue);
+        yield return (Output, Adapters?.Output);
+        yield return (PostNorm, null);
+        yield return (GateUp, Adapters?.GateUp);
+        yield return (Down, Adapters?.Down);
+        foreach (var parameter in new[] { QueryKeyValueBias, OutputBias, QueryNorm, KeyNorm }.OfType<Parameter>())
+        {
+            yield return (parameter, null);
+        }
+    }
+
     /// <summary>[B, T, d] to [B, T, d].</summary>
     /// <param name="mask">What a position may look at, bool [B, 1, T, T]; null = everything up to itself.</param>
     public Tensor Apply(Tensor x, Tensor cos, Tensor sin, ScalarType compute, Tensor? mask = null)
     {
         using var scope = NewDisposeScope();
         x = x + Attend(Norm(x, InputNorm), cos, sin, compute, mask);
-        var gateUp = Weights.Linear(Norm(x, PostNorm), GateUp, compute).chunk(2, -1);
-        return (x + Weights.Linear(Activate(gateUp[0]) * gateUp[1], Down, compute)).MoveToOuterDisposeScope();
+        var gateUp = Linear(Norm(x, PostNorm), GateUp, null, Adapters?.GateUp, compute).chunk(2, -1);
+        return (x + Linear(Activate(gateUp[0]) * gateUp[1], Down, null, Adapters?.Down, compute)).MoveToOuterDisposeScope();
     }
 
     private Tensor Attend(Tensor x, Tensor cos, Tensor sin, ScalarType compute, Tensor? mask)
     {
         var (batch, length, hd) = (x.shape[0], x.shape[1], _config.HeadDimension);
         var (heads, kv) = (_config.Heads, _config.KeyValueHeads);
-        var qkv = Weights.Linear(x, QueryKeyValue, compute, QueryKeyValueBias).view(batch, length, heads + (2 * kv), hd).transpose(1, 2);   // [B, H+2K, T, hd]
+        var qkv = Linear(x, QueryKeyValue, QueryKeyValueBias, Adapters?.QueryKeyValue, compute)
+            .view(batch, length, heads + (2 * kv), hd).transpose(1, 2);                                             // [B, H+2K, T, hd]
         var rotated = Rotate(HeadNorm(qkv.narrow(1, 0, heads + kv)), cos, sin);
         var q = rotated.narrow(1, 0, heads);
         var k = Repeat(rotated.narrow(1, heads, kv), heads / kv);
         var v = Repeat(qkv.narrow(1, heads + kv, kv), heads / kv);
         var attended = functional.scaled_dot_product_attention(
             Weights.Round(q, compute), Weights.Round(k, compute), Weights.Round(v, compute), mask, is_casual: mask is null);
-        return Weights.Linear(attended.transpose(1, 2).reshape(batch, length, heads * hd), Output, compute, OutputBias);
+        return Linear(attended.transpose(1, 2).reshape(batch, length, heads * hd), Output, OutputBias, Adapters?.Output, compute);
+    }
+
+    private static Tensor Linear(Tensor x, Tensor weight, Tensor? bias, LowRankAdapter? adapter, ScalarType compute)
+    {
+        var y = Weights.Linear(x, weight, compute, bias);
+        return adapter is null ? y : y + adapter.Apply(x, compute);
     }
 
     private Tensor Norm(Tensor x, Tensor weight) => Weights.RmsNorm(x, weight, _config.NormEpsilon, _config.UnitOffsetNorm);

@@ -56,6 +56,12 @@ public sealed class PolicyModule : Module<Tensor, Tensor>
     /// <summary>Keep the input of every layer only and compute the layer again backwards: a third more time for a fraction of the memory.</summary>
     public bool GradientCheckpointing { get; set; }
 
+    /// <summary>LoRA is trained instead of the weights, see <see cref="Adapt"/>.</summary>
+    public bool Adapted => _layers.Any(layer => layer.Adapters is not null);
+
+    /// <summary>What an optimiser moves: all parameters, or those of LoRA.</summary>
+    public IReadOnlyList<Parameter> Trained => [.. parameters().Where(parameter => parameter.requires_grad)];
+
     internal Parameter Embedding => _embedding;
 
     internal Parameter Norm => _norm;
@@ -63,6 +69,66 @@ public sealed class PolicyModule : Module<Tensor, Tensor>
     internal Parameter? Head => _head;
 
     internal IReadOnlyList<DecoderLayer> Layers => _layers;
+
+    /// <summary>
+    /// Freezes the weights and puts LoRA beside the seven matrices of every layer (q, k, v, o, gate, up, down). It begins as no change at all.
+    /// </summary>
+    /// <param name="rank">r, from 1.</param>
+    /// <param name="alpha">The product is scaled by alpha/r.</param>
+    /// <param name="seed">Of the random half.</param>
+    public void Adapt(int rank, double alpha, ulong seed)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(rank, 1);
+        if (Adapted)
+        {
+            throw new InvalidOperationException("This policy has LoRA already: merge it first.");
+        }
+
+        foreach (var parameter in parameters())
+        {
+            parameter.requires_grad = false;
+        }
+
+        using var generator = new Generator(seed);
+        foreach (var layer in _layers)
+        {
+            layer.Adapt(rank, alpha, generator);
+        }
+    }
+
+    /// <summary>A plain policy of the same values: every matrix plus what LoRA adds to it. The caller's to dispose.</summary>
+    public PolicyModule Merged()
+    {
+        var merged = new PolicyModule(Config, precision: _embedding.dtype) { ComputeType = ComputeType, GradientCheckpointing = GradientCheckpointing };
+        merged.MoveTowards(this, 1);
+        return merged;
+    }
+
+    /// <summary>
+    /// theta = (1 - share) theta + share theta', LoRA of the other one merged: a product B A is averaged as the matrix it is, for averages of A and of B do not multiply
+    /// to it. Without LoRA of its own.
+    /// </summary>
+    public void MoveTowards(PolicyModule other, double share)
+    {
+        using var quiet = no_grad();
+        foreach (var ((own, _), (weight, adapter)) in Published().Zip(other.Published()))
+        {
+            using var scope = NewDisposeScope();
+            if (share == 1)
+            {
+                own.copy_(weight);
+            }
+            else
+            {
+                own.mul_(1 - share).add_(weight, alpha: share);
+            }
+
+            if (adapter is not null)
+            {
+                own.add_(adapter.Delta(), alpha: share);
+            }
+        }
+    }
 
     /// <summary>Hidden states after the last norm: [B, T] int64 to [B, T, d].</summary>
     public override Tensor forward(Tensor ids)
@@ -107,6 +173,14 @@ public sealed class PolicyModule : Module<Tensor, Tensor>
 
     /// <summary>Logits of hidden states: [..., d] to [..., V] fp32.</summary>
     public Tensor Project(Tensor hidden) => Weights.Linear(hidden, _head ?? _embedding, ComputeType);
+
+    private IEnumerable<(Parameter Weight, LowRankAdapter? Adapter)> Published() =>
+    [
+        (_embedding, null),
+        .. _layers.SelectMany(layer => layer.Published()),
+        (_norm, null),
+        .. _head is null ? Array.Empty<(Parameter, LowRankAdapter?)>() : [(_head, null)],
+    ];
 
     /// <summary>cos and sin [T, hd] or [B, 1, T, hd].</summary>
     private Tensor Encode(Tensor ids, Tensor cos, Tensor sin, Tensor? mask)

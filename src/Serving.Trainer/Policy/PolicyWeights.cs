@@ -33,8 +33,19 @@ public static class PolicyWeights
         DecoderGraph.Write(folder);
     }
 
-    /// <summary>Writes the weights alone.</summary>
-    public static void WriteTensors(PolicyModule module, string path) => TensorSlices.Write(path, Slices(module));
+    /// <summary>Writes the weights alone, LoRA merged into them.</summary>
+    public static void WriteTensors(PolicyModule module, string path)
+    {
+        if (module.Adapted)
+        {
+            using var merged = module.Merged();
+            TensorSlices.Write(path, Slices(merged));
+        }
+        else
+        {
+            TensorSlices.Write(path, Slices(module));
+        }
+    }
 
     /// <summary>Every tensor of the file, in the order of <see cref="DecoderTensors"/>, as a view of the packed parameter that holds it.</summary>
     internal static IEnumerable<TensorSlice> Slices(PolicyModule module)

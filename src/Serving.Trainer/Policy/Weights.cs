@@ -18,6 +18,8 @@ internal static class Weights
 
     public static Parameter Zeros(long size, ScalarType type = ScalarType.Float32) => new(zeros(size, type));
 
+    public static Parameter Zeros(long rows, ScalarType type, long columns) => new(zeros(rows, columns, type));
+
     /// <summary>x W^T (+ b) in the compute type, result in fp32.</summary>
     public static Tensor Linear(Tensor x, Tensor weight, ScalarType compute, Tensor? bias = null)
     {

@@ -33,17 +33,20 @@ internal sealed class PolicyOptimizer : IDisposable
         _adam = optim.AdamW(policy.parameters().Where(parameter => !byMuon.Contains(parameter.Handle)), beta1: 0.9, beta2: 0.95, weight_decay: weightDecay);
     }
 
-    /// <summary>One step along the clipped gradients, which are cleared.</summary>
+    /// <summary>One step along the clipped gradients, which are cleared. Gradients that are not numbers leave the weights as they are.</summary>
     public void Step(double rate)
     {
-        nn.utils.clip_grad_norm_(_policy.parameters(), ClipNorm);
-        foreach (var group in _adam.ParamGroups)
+        if (double.IsFinite(nn.utils.clip_grad_norm_(_policy.parameters(), ClipNorm)))
         {
-            group.LearningRate = rate;
+            foreach (var group in _adam.ParamGroups)
+            {
+                group.LearningRate = rate;
+            }
+
+            _adam.step();
+            _muon?.Step(rate);
         }
 
-        _adam.step();
-        _muon?.Step(rate);
         _policy.zero_grad();
     }
 

@@ -13,7 +13,6 @@ namespace Serving.Trainer.Pretraining;
 public sealed class PolicyPretraining(PretrainOptions options, TimeProvider time)
 {
     private const int LogEvery = 20;
-    private const int CheckpointEvery = 200;
     private const int MeasureCopyingEvery = 50;
     private const double Copies = 1.5;                                         // nats per copied token; a policy that cannot copy is at 6 to 8
 
@@ -31,10 +30,10 @@ public sealed class PolicyPretraining(PretrainOptions options, TimeProvider time
         var policy = options.From is { } start ? PrunedPolicy.Of(start, options.KeepLayers) : new PolicyModule(Config(tokenizer, task), (ulong)options.Seed);
         policy.ComputeType = options.BFloat16 ? ScalarType.BFloat16 : ScalarType.Float32;
         using var optimizer = new PolicyOptimizer(policy, options.Optimizer, options.WeightDecay);
-        var checkpoint = new RunCheckpoint(options.Run);
+        var checkpoint = new RunCheckpoint(options.Run, options.Settings());
         var (first, copies) = options.Resume && checkpoint.Exists ? checkpoint.Restore(path => ReadWeights(path, policy), optimizer.Read) : (0, false);
         var rate = new LearningRate(options.PeakLearningRate, WarmUp: Math.Min(100, options.Steps / 10), options.Steps);
-        using var log = new RunLog(options.Run, options.Steps, time);
+        using var log = new RunLog(options.Run, options.Steps, time, options.Resume ? first : null);
         Console.WriteLine($"{policy.Config.Parameters:N0} parameters, {batches.TokensPerEpoch:N0} tokens an epoch, "
             + $"{options.Steps * (double)options.TokensPerBatch / batches.TokensPerEpoch:F1} epochs");
 
@@ -58,7 +57,7 @@ public sealed class PolicyPretraining(PretrainOptions options, TimeProvider time
                 log.Write(step, ("copy", copyLoss));
             }
 
-            if ((step + 1) % CheckpointEvery == 0 || step + 1 == until)
+            if ((step + 1) % options.CheckpointEvery == 0 || step + 1 == until)
             {
                 checkpoint.Save(step + 1, path => PolicyWeights.WriteTensors(policy, path), optimizer.Write, copies);
                 log.Write(step, ("validation", ValidationLoss(policy, validation)));

@@ -31,11 +31,12 @@ internal static class PretrainCommand
         var rate = new Option<double>("--learning-rate") { DefaultValueFactory = _ => 2e-3 };
         var seed = new Option<int>("--seed") { DefaultValueFactory = _ => 1 };
         var copy = new Option<bool>("--copy-exercises") { DefaultValueFactory = _ => true, Description = "Practise copying." };
+        var checkpointEvery = new Option<int>("--checkpoint-every") { DefaultValueFactory = _ => 200, Description = "Steps between checkpoints." };
         var resume = new Option<bool>("--resume") { Description = "Go on from the last checkpoint of --run." };
         var command = new Command("pretrain", "Train a policy from random weights: language modelling, the task and copy exercises.")
         {
             data, validation, tokenizer, run, models, name, from, keep, hidden, layers, heads, keyValueHeads, intermediate,
-            family, optimizer, bfloat16, steps, batch, rate, seed, copy, resume,
+            family, optimizer, bfloat16, steps, batch, rate, seed, copy, checkpointEvery, resume,
         };
         command.SetAction(arguments =>
         {
@@ -60,6 +61,7 @@ internal static class PretrainCommand
                 PeakLearningRate = arguments.GetValue(rate),
                 Seed = arguments.GetValue(seed),
                 CopyExercises = arguments.GetValue(copy),
+                CheckpointEvery = arguments.GetValue(checkpointEvery),
                 Resume = arguments.GetValue(resume),
             };
             var (policy, loss) = new PolicyPretraining(options, TimeProvider.System).Run();

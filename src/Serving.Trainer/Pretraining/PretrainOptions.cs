@@ -1,3 +1,5 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
 using Serving.Models;
 
 namespace Serving.Trainer.Pretraining;
@@ -51,5 +53,23 @@ public sealed record PretrainOptions
     /// <summary>Products in bfloat16 (master weights stay fp32): faster where the processor multiplies in it, slower elsewhere.</summary>
     public bool BFloat16 { get; init; }
 
+    /// <summary>Steps between checkpoints.</summary>
+    public int CheckpointEvery { get; init; } = 200;
+
     public bool Resume { get; init; }
+
+    /// <summary>All that the weights depend on, files by their content: where the run lies and how often it saves may change between resumes.</summary>
+    internal JsonObject Settings()
+    {
+        var settings = JsonSerializer.SerializeToNode(this)!.AsObject();
+        foreach (var name in (string[])[nameof(Run), nameof(Resume), nameof(CheckpointEvery)])
+        {
+            settings.Remove(name);
+        }
+
+        settings[nameof(Data)] = DataChecksum.Of(Data);
+        settings[nameof(Validation)] = DataChecksum.Of(Validation);
+        settings[nameof(Tokenizer)] = DataChecksum.Of(Path.Combine(Tokenizer, ModelFiles.Tokenizer));
+        return settings;
+    }
 }

@@ -9,14 +9,35 @@ namespace Serving.Trainer.Pretraining;
 /// One JSON object per line in &lt;run&gt;/log.jsonl, and on the console a bar with the newest values and the time that is left; lines in place of the
 /// bar where the console is no terminal. One writer.
 /// </summary>
-public sealed class RunLog(string run, int steps, TimeProvider time) : IDisposable
+public sealed class RunLog : IDisposable
 {
-    private readonly StreamWriter _file = new(Path.Combine(run, "log.jsonl"), append: true) { AutoFlush = true };
-    private readonly ProgressBar _bar = new("step", steps, time);
+    private readonly TimeProvider _time;
+    private readonly StreamWriter _file;
+    private readonly ProgressBar _bar;
+
+    /// <param name="run">Folder of the run.</param>
+    /// <param name="steps">Of the whole run.</param>
+    /// <param name="time">For the lines and for the time left.</param>
+    /// <param name="from">
+    /// The step that a resumed run goes on with: steps that the killed run had taken after its last checkpoint are taken again, so their lines go.
+    /// </param>
+    public RunLog(string run, int steps, TimeProvider time, int? from = null)
+    {
+        (_time, _bar) = (time, new ProgressBar("step", steps, time));
+        var path = Path.Combine(run, "log.jsonl");
+        if (from is { } first && File.Exists(path))
+        {
+            var kept = path + ".tmp";
+            File.WriteAllLines(kept, File.ReadAllLines(path).Where(line => IsBefore(line, first)));
+            File.Move(kept, path, overwrite: true);
+        }
+
+        _file = new StreamWriter(path, append: true) { AutoFlush = true };
+    }
 
     public void Write(int step, params (string Name, double Value)[] values)
     {
-        var line = new JsonObject { ["step"] = step, ["time"] = time.GetUtcNow().ToString("O", CultureInfo.InvariantCulture) };
+        var line = new JsonObject { ["step"] = step, ["time"] = _time.GetUtcNow().ToString("O", CultureInfo.InvariantCulture) };
         foreach (var (name, value) in values)
         {
             line[name] = double.IsFinite(value) ? JsonValue.Create(value) : JsonValue.Create(value.ToString(CultureInfo.InvariantCulture));
@@ -38,5 +59,20 @@ public sealed class RunLog(string run, int steps, TimeProvider time) : IDisposab
     {
         _bar.Dispose();
         _file.Dispose();
+    }
+
+    /// <summary>Evaluations after a step carry the number of the next one and stay; a line cut short by the kill goes.</summary>
+    private static bool IsBefore(string line, int step)
+    {
+        try
+        {
+            var entry = JsonNode.Parse(line)!;
+            var at = (int)entry["step"]!;
+            return at < step || (at == step && entry["loss"] is null);
+        }
+        catch (Exception e) when (e is JsonException or NullReferenceException or InvalidOperationException)
+        {
+            return false;
+        }
     }
 }

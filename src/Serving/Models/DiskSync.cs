@@ -3,7 +3,7 @@ using System.Runtime.InteropServices;
 namespace Serving.Models;
 
 /// <summary>Makes files and folder entries survive a power cut.</summary>
-internal static partial class DiskSync
+public static partial class DiskSync
 {
     private const int ReadOnly = 0;
 

@@ -171,9 +171,8 @@ public sealed class LikelihoodModuleTests : IDisposable
 
     private static Tensor Forward(LikelihoodModule scorer, IReadOnlyList<EncodedPair> pairs)
     {
-        var batch = ScorerBatches.Pad(pairs);
-        long[] shape = [batch.Rows, batch.Length];
-        return scorer.forward(tensor(batch.Ids, shape), tensor(batch.Types, shape), tensor(batch.Mask, shape));
+        var batch = PairBatch.Of(pairs, scorer.Config.PadTokenId);
+        return scorer.forward(batch.IdTensor(), batch.TypeTensor(), batch.MaskTensor());
     }
 
     private static void AssertClose(Tensor expected, Tensor actual, float tolerance)

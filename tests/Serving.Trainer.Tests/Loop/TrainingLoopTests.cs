@@ -91,6 +91,28 @@ public sealed class TrainingLoopTests(Traffic traffic) : IClassFixture<Traffic>,
         Assert.Equal(whole, Weights(Run(options, traffic.Student, "crashed", resume: true)));
     }
 
+    [Theory]
+    [InlineData("bond+gkd")]
+    [InlineData("jbond+gkd")]
+    public void Adapters_are_trained_resumed_and_come_out_merged(string recipe)
+    {
+        var options = Options(recipe, steps: 9);
+        options.LoraRank = 3;
+        options.GradientCheckpointing = recipe == "bond+gkd";
+        var whole = Weights(Run(options, traffic.Student, "whole"));
+
+        using var stop = new CancellationTokenSource();
+        stop.Cancel();
+        Assert.Throws<OperationCanceledException>(() => Run(options, traffic.Student, "stopped", cancellationToken: stop.Token));
+        using var resumed = Run(options, traffic.Student, "stopped", resume: true);
+
+        Assert.False(resumed.Policy.Adapted);
+        Assert.Equal(whole, Weights(resumed.Policy, "resumed"));
+        using var start = PolicyWeights.Load(traffic.Student.Path);
+        Assert.Equal(start.Embedding.ToFloats(), resumed.Policy.Embedding.ToFloats());
+        Assert.NotEqual(start.Layers[0].Down.ToFloats(), resumed.Policy.Layers[0].Down.ToFloats());
+    }
+
     [Fact]
     public void A_checkpoint_of_other_settings_is_refused()
     {
