@@ -41,6 +41,30 @@ public sealed class PolicyPretrainingTests : IDisposable
         Assert.Equal(Losses("whole"), Losses("stopped"));
     }
 
+    [Fact]
+    public void A_run_may_begin_from_some_layers_of_a_trained_policy()
+    {
+        var folder = Directory.CreateDirectory(_task.Run("whole-policy")).FullName;
+        using (var trained = new PolicyPretraining(Options("start", steps: 60) with { Layers = 3 }, TimeProvider.System).Run().Policy)
+        {
+            PolicyWeights.Write(trained, folder);
+            using var pruned = PrunedPolicy.Of(folder, [0, 2]);
+
+            Assert.Equal(2, pruned.Config.Layers);
+            Assert.Equal(trained.get_parameter("layer_2.down")!.ToFloats(), pruned.get_parameter("layer_1.down")!.ToFloats());
+        }
+
+        var (goesOn, after) = new PolicyPretraining(Options("goes-on", steps: 5) with { From = folder, KeepLayers = [0, 2] }, TimeProvider.System).Run();
+        var (random, fresh) = new PolicyPretraining(Options("fresh", steps: 5) with { Layers = 2 }, TimeProvider.System).Run();
+        using (goesOn)
+        using (random)
+        {
+            Assert.True(after < fresh - 0.3, $"{after} from a trained policy, {fresh} from random weights");
+        }
+
+        Assert.Contains("layers 0 to 2", Assert.Throws<Models.ModelException>(() => PrunedPolicy.Of(folder, [3])).Message);
+    }
+
     public void Dispose() => _task.Dispose();
 
     private PretrainOptions Options(string run, int steps) => new()
