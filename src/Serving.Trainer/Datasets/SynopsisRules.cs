@@ -23,8 +23,7 @@ internal static partial class SynopsisRules
     public static string? Clean(string synopsis)
     {
         var text = string.Join(' ', synopsis.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries));
-        var shorter = Remark().Replace(text, "");
-        text = (shorter.Count(letter => letter == '(') == shorter.Count(letter => letter == ')') ? shorter : text).TrimEnd().TrimEnd('.').TrimEnd();
+        text = Remark().Replace(text, "").TrimEnd().TrimEnd('.').TrimEnd();
         return text.Length <= MostCharacters && DescriptionText.Words(text).Length is >= LeastWords and <= MostWords ? text : null;
     }
 
@@ -40,10 +39,12 @@ internal static partial class SynopsisRules
         RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]
     private static partial Regex CompanionSynopsis();
 
+    // In brackets fewer remarks are known than after a dash, comma or colon: these are the ones that the existing set cuts.
     [GeneratedRegex(
-        @"\s*((--|[-–—:,]|::)\s+|\s--?|\(|::|:\s)\s*(the )?(python ?3?(\.x)?( (bindings?|module|library|version|interface|package))?|py3k?"
-        + "|library|runtime|binaries|utilities|tools|programs?|cli|core|main (package|program)|command[- ]line tools?|ghc libraries|ruby (bindings|library)"
-        + @")\)?$",
+        @"\s*((--|[-–—:,]|::)\s+|\s--?|::|:\s)\s*(the )?(python ?3(\.x)?( (bindings?|module|library|version|interface|package))?|py3k?"
+        + "|library|runtime|binaries|utilities|tools|programs?|cli|core|main package|ghc libraries|ruby (bindings|library))$"
+        + @"|\s*\((python ?3(\.x)?|python 3(\.x)? (module|library|version|interface|package)|py3k?"
+        + @"|library|runtime|binaries|programs?|cli|core|main (package|program)|command line tools?)\)$",
         RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]
     private static partial Regex Remark();
 }
