@@ -17,7 +17,7 @@ public sealed class LikelihoodModule : Module<Tensor, Tensor, Tensor, Tensor>
     /// <summary>Weight, at the start, of the mean log-probability and of its difference to that without the source.</summary>
     private const double StartWeight = 0.5;
 
-    /// <summary>A random head on a policy: normal with s.d. 0.02, biases zero; the favoured label starts with positive weights on both mean likelihoods.</summary>
+    /// <summary>A random head on a policy: normal with s.d. 0.02, biases zero; the favoured label starts with known weights on both mean likelihoods.</summary>
     /// <param name="config">Its decoder is the policy's config.</param>
     /// <param name="policy">Belongs to this module from now on.</param>
     /// <param name="seed">Of the head.</param>
@@ -94,7 +94,7 @@ public sealed class LikelihoodModule : Module<Tensor, Tensor, Tensor, Tensor>
         var (with, without) = LogProbs(hidden, batch);
         var overlap = batch.Overlap.to(hidden.dtype);
         var difference = with - without;
-        var numbers = stack([with * LikelihoodConfig.LogProbScale, without * LikelihoodConfig.LogProbScale, difference * LikelihoodConfig.LogProbScale, overlap], 1);
+        var numbers = cat([stack([with, without, difference], 1) * LikelihoodConfig.LogProbScale, overlap.unsqueeze(1)], 1);
         var features = cat([hidden.index_select(0, batch.Predicting), hidden.index_select(0, batch.Read), numbers], 1);           // [R, 2 d + 4]
         var tokens = batch.PerAnswer(functional.gelu(Weights.Linear(features, TokenWeight, ComputeType, TokenBias)));             // [S, A, m]
         var likelihoods = batch.PerAnswer(stack([with, difference, overlap], 1));                                                // [S, A, 3]

@@ -3,8 +3,8 @@ using Serving.Scoring;
 namespace Serving.Trainer.Likelihood;
 
 /// <summary>
-/// Lays packed pairs out so that answers to one source share it: [&lt;s&gt; source &lt;sum&gt;, answers, &lt;s&gt; &lt;sum&gt;, the same answers]. Every answer sees what
-/// stands before its own list and itself, so it gets the states that it would get in a row of its own.
+/// Lays packed pairs out so that answers to one source share it: [&lt;s&gt; source &lt;sum&gt;, answers, &lt;s&gt; &lt;sum&gt;, the same answers]. Every
+/// answer sees what stands before its own list and itself, so it gets the states that it would get in a row of its own.
 /// </summary>
 internal sealed class LikelihoodRows
 {

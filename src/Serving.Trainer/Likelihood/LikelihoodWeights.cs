@@ -1,4 +1,5 @@
 using Serving.Models;
+using Serving.Onnx;
 using Serving.Trainer.Policy;
 
 namespace Serving.Trainer.Likelihood;
@@ -20,6 +21,14 @@ public static class LikelihoodWeights
     /// <summary>Overwrites the parameters of a module with the tensors of a file.</summary>
     public static void Read(SafetensorsFile file, LikelihoodModule module) => TensorSlices.Read(file, Slices(module));
 
+    /// <summary>Writes config.json, model.safetensors and the graph that points into it.</summary>
+    public static void Write(LikelihoodModule module, string folder)
+    {
+        module.Config.Write(folder);
+        WriteTensors(module, Path.Combine(folder, ModelFiles.Weights));
+        LikelihoodGraph.Write(folder);
+    }
+
     /// <summary>Writes the weights alone.</summary>
     public static void WriteTensors(LikelihoodModule module, string path) => TensorSlices.Write(path, Slices(module));
 
@@ -27,9 +36,9 @@ public static class LikelihoodWeights
     private static IEnumerable<TensorSlice> Slices(LikelihoodModule module) =>
     [
         .. PolicyWeights.Slices(module.Policy),
-        new("score.token.weight", module.TokenWeight.alias()),
-        new("score.token.bias", module.TokenBias.alias()),
-        new("score.label.weight", module.LabelWeight.alias()),
-        new("score.label.bias", module.LabelBias.alias()),
+        new(LikelihoodTensors.Token + ".weight", module.TokenWeight.alias()),
+        new(LikelihoodTensors.Token + ".bias", module.TokenBias.alias()),
+        new(LikelihoodTensors.Label + ".weight", module.LabelWeight.alias()),
+        new(LikelihoodTensors.Label + ".bias", module.LabelBias.alias()),
     ];
 }

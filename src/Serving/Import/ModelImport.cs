@@ -32,7 +32,7 @@ internal sealed class ModelImport(ModelStore store)
             throw new ModelException($"{folder}: no such folder; name the folder of a checkpoint, with its config.json.");
         }
 
-        var scorer = EncoderConfig.Matches(folder);
+        var scorer = ScorerConfig.Matches(folder);
         var (family, vocabulary, tensors) = scorer ? Scorer(folder) : Policy(folder);
         var exported = ExportedGraph.Matches(folder);
         var (dtypes, weights) = exported ? ([], ExportedGraph.Files(folder)) : Check(folder, tensors);
@@ -56,14 +56,7 @@ internal sealed class ModelImport(ModelStore store)
                 return;
             }
 
-            if (scorer)
-            {
-                EncoderGraph.Write(staging);
-            }
-            else
-            {
-                DecoderGraph.Write(staging);
-            }
+            WriteGraph(staging, scorer);
         }, training: training);
         return new ImportReport(version, family, tensors.Sum(tensor => tensor.Count), dtypes);
     }
@@ -76,6 +69,12 @@ internal sealed class ModelImport(ModelStore store)
 
     private static (string Family, int Vocabulary, IEnumerable<RequiredTensor> Tensors) Scorer(string folder)
     {
+        if (LikelihoodConfig.Matches(folder))
+        {
+            var likelihood = LikelihoodConfig.Read(folder);
+            return ($"{likelihood.Decoder.Family} likelihood", likelihood.Decoder.VocabularySize, LikelihoodTensors.Of(likelihood));
+        }
+
         var config = EncoderConfig.Read(folder);
         return ("BERT", config.VocabularySize, EncoderTensors.Of(config));
     }
@@ -104,6 +103,22 @@ internal sealed class ModelImport(ModelStore store)
             throw new ModelConfigException(
                 $"{Path.Combine(folder, ModelFiles.Config)}: vocab_size is {vocabulary}, but {ModelFiles.Tokenizer} has {tokenizer.VocabularySize} tokens: "
                 + "they are not of one model.");
+        }
+    }
+
+    private static void WriteGraph(string folder, bool scorer)
+    {
+        if (!scorer)
+        {
+            DecoderGraph.Write(folder);
+        }
+        else if (LikelihoodConfig.Matches(folder))
+        {
+            LikelihoodGraph.Write(folder);
+        }
+        else
+        {
+            EncoderGraph.Write(folder);
         }
     }
 

@@ -11,7 +11,7 @@ public sealed record LikelihoodConfig
     /// <summary>What log-probabilities are multiplied by where they stand beside hidden states.</summary>
     public const float LogProbScale = 0.1f;
 
-    /// <summary>Per token beside the two hidden states: log p with the source, without it, their difference, and whether the token stands in the source.</summary>
+    /// <summary>Per token beside two hidden states: log p with the source, without it, their difference, and whether the token stands in the source.</summary>
     public const int TokenFeatures = 4;
 
     /// <summary>Per answer beside the pooled tokens: mean and least log p with the source, mean and least difference, share of tokens in the source.</summary>

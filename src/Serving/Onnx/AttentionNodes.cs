@@ -5,8 +5,6 @@ namespace Serving.Onnx;
 /// <summary>The attention blocks of a decoder graph: projections, GroupQueryAttention over the bound keys and values, output projection.</summary>
 internal sealed class AttentionNodes(GraphWriter graph, WeightNodes weights, DecoderConfig config)
 {
-    private const long LargestTable = 1 << 28;       // values: cos and sin lie within the graph file, which protobuf limits to 2 GB
-
     private readonly int _queryWidth = config.Heads * config.HeadDimension;
     private readonly int _keyWidth = config.KeyValueHeads * config.HeadDimension;
 
@@ -27,7 +25,7 @@ internal sealed class AttentionNodes(GraphWriter graph, WeightNodes weights, Dec
         graph.Node("Shape", ["input_ids"], ["batch_and_sequence"]);
         graph.Node("Concat", ["batch_and_sequence", graph.Constant("rest", [-1L], 1)], ["attention_shape"], attributes: [("axis", 0L)]);
         graph.Constant("attended_shape", [-1L, _queryWidth], 2);
-        Rotations();
+        RotaryNodes.Declare(graph, config);
         if (config.QueryKeyNorm)
         {
             graph.Constant("head_shape", [-1L, config.HeadDimension], 2);
@@ -95,31 +93,4 @@ internal sealed class AttentionNodes(GraphWriter graph, WeightNodes weights, Dec
     }
 
     private string Shaped(string flat) => graph.Node("Reshape", [flat, "attention_shape"], [$"{flat}.shaped"]);
-
-    /// <summary>cos and sin of position * frequency, [MaxPositions, hd/2].</summary>
-    private void Rotations()
-    {
-        var half = config.HeadDimension / 2;
-        var count = (long)config.MaxPositions * half;
-        if (2 * count > LargestTable)
-        {
-            throw new ModelConfigException(
-                $"{ModelFiles.Config}: max_position_embeddings {config.MaxPositions} with heads of {config.HeadDimension} makes a rotary table that no graph "
-                + $"file holds; {LargestTable / config.HeadDimension} positions fit: lower max_position_embeddings.");
-        }
-
-        var cos = new float[count];
-        var sin = new float[count];
-        var frequencies = config.RotaryFrequencies();
-        for (var i = 0; i < half; i++)
-        {
-            for (var position = 0; position < config.MaxPositions; position++)
-            {
-                (sin[(position * half) + i], cos[(position * half) + i]) = ((float, float))Math.SinCos(position * frequencies[i]);
-            }
-        }
-
-        graph.Constant("cos_cache", cos, config.MaxPositions, half);
-        graph.Constant("sin_cache", sin, config.MaxPositions, half);
-    }
 }

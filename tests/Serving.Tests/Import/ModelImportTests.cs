@@ -65,6 +65,21 @@ public sealed class ModelImportTests : IDisposable
     }
 
     [Fact]
+    public void A_likelihood_scorer_is_imported_with_the_graph_of_its_kind()
+    {
+        var config = TinyLikelihood.Config(TinyScorer.EntailmentLabels);
+        TinyLikelihood.Write(Source, config, seed: 3);
+        File.Delete(Path.Combine(Source, ModelFiles.Graph));
+
+        var report = Import();
+
+        Assert.Equal((ModelKind.Scorer, "Llama likelihood"), (report.Version.Manifest.Kind, report.Family));
+        Assert.Equal(TinyLikelihood.Weights(config, 3).Sum(tensor => (long)tensor.Values.Length), report.Parameters);
+        using var scorer = ScorerModel.Load(report.Version, new OnnxOptions { Threads = 1 }, 4);
+        Assert.Equal(PairPacking.Likelihood, scorer.Config.Packing);
+    }
+
+    [Fact]
     public void A_scorer_is_imported_as_one()
     {
         TinyScorer.Write(Source, TinyScorer.Config(TinyScorer.EntailmentLabels), seed: 3);

@@ -122,6 +122,46 @@ public sealed class PairEncoderTests : IDisposable
     }
 
     [Fact]
+    public void A_likelihood_scorer_sees_the_answer_with_its_source_and_again_without()
+    {
+        const int Sum = 3;
+        var pair = LikelihoodEncoder().Pack([10, 11, 12], [12, 20]);
+
+        Assert.Equal([Begin, 10, 11, 12, Sum, 12, 20, End, Begin, Sum, 12, 20, End], pair.Ids);
+        Assert.Equal([0, 0, 0, 0, 0, 2, 1, 1, 3, 3, 4, 4, 4], pair.Types.Select(type => (int)type));
+    }
+
+    [Theory]
+    [InlineData(7, 2, 6, 2, true, false)]
+    [InlineData(7, 4, 2, 4, true, false)]
+    [InlineData(2, 6, 0, 5, true, true)]
+    [InlineData(0, 0, 0, 0, false, false)]
+    public void An_answer_that_stands_in_a_row_twice_takes_its_room_twice(
+        int source, int answer, int sourceLeft, int answerLeft, bool sourceCut, bool answerCut)
+    {
+        var encoder = LikelihoodEncoder(maxPositions: 16);
+
+        var pair = encoder.Pack(Enumerable.Repeat(10, source).ToArray(), Enumerable.Repeat(20, answer).ToArray());
+
+        Assert.Equal((sourceLeft, 2 * answerLeft), (pair.Ids.Count(id => id == 10), pair.Ids.Count(id => id == 20)));
+        Assert.Equal((sourceCut, answerCut), (pair.SourceCut, pair.AnswerCut));
+        Assert.Equal(sourceLeft, Math.Min(source, encoder.SourceRoom(answerLeft)));
+        Assert.Equal(5, encoder.AnswerRoom(0));
+        Assert.Equal(3, encoder.AnswerRoom(3));
+    }
+
+    [Fact]
+    public void A_likelihood_scorer_needs_the_marker_that_its_policy_answers_behind()
+    {
+        BytePairTrainer.Train(["reading"], 300, ["<pad>", "<s>", "</s>"]).Write(_folder.Path);
+        var other = TextTokenizer.Load(_folder.Path);
+
+        var error = Assert.Throws<ModelConfigException>(() => new PairEncoder(other, TinyLikelihood.Config(TinyScorer.RewardLabels)));
+
+        Assert.Contains("tokenizer.json has no \"<sum>\"", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void A_tokenizer_of_another_model_is_refused()
     {
         var error = Assert.Throws<ModelConfigException>(
@@ -129,6 +169,9 @@ public sealed class PairEncoderTests : IDisposable
 
         Assert.Contains("vocab_size 20", error.Message);
     }
+
+    private PairEncoder LikelihoodEncoder(int maxPositions = 96) =>
+        new(_tokenizer, TinyLikelihood.Config(TinyScorer.RewardLabels, TinyPolicy.Config with { MaxPositions = maxPositions }));
 
     private PairEncoder Encoder(int maxPositions = 96, bool marksOverlap = true) =>
         new(_tokenizer, TinyScorer.Config(TinyScorer.RewardLabels, maxPositions, marksOverlap));

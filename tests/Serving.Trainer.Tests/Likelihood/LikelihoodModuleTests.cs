@@ -1,4 +1,5 @@
 using Serving.Models;
+using Serving.Onnx;
 using Serving.Scoring;
 using Serving.Testing;
 using Serving.Tokenization;
@@ -48,6 +49,33 @@ public sealed class LikelihoodModuleTests : IDisposable
         Assert.Equal([5L, 2L], shared.shape);
         Assert.True((alone.amax([0]) - alone.amin([0])).min().item<float>() > 0.1f, "The logits are too alike to tell anything.");
         AssertClose(alone, shared, 1e-5f);
+    }
+
+    public static TheoryData<DecoderConfig> Decoders =>
+    [
+        TinyPolicy.Config,
+        TinyPolicy.Config with { TieEmbeddings = false, KeyValueHeads = 4 },
+        TinyPolicy.Config with { Family = ModelFamily.Qwen3 },
+        TinyPolicy.Config with { Family = ModelFamily.Qwen2 },
+        TinyPolicy.Config with { Family = ModelFamily.Gemma, Activation = Activation.GeluTanh },
+    ];
+
+    public static TheoryData<string> Shipped => ShippedModels.Scorers(likelihood: true);
+
+    [Theory]
+    [MemberData(nameof(Decoders))]
+    public void A_random_scorer_has_the_same_logits_in_TorchSharp_as_in_ONNX_Runtime(DecoderConfig decoder)
+    {
+        var store = new ModelStore(_folder.File("models"), TimeProvider.System);
+
+        AssertSameLogits(TinyLikelihood.Publish(store, "entailment", TinyLikelihood.Config(TinyScorer.EntailmentLabels, decoder), seed: 3));
+    }
+
+    [Theory(SkipTestWithoutData = true)]
+    [MemberData(nameof(Shipped))]
+    public void A_shipped_scorer_has_the_same_logits_in_TorchSharp_as_in_ONNX_Runtime(string id)
+    {
+        AssertSameLogits(ShippedModels.Find(id));
     }
 
     [Fact]
@@ -108,10 +136,13 @@ public sealed class LikelihoodModuleTests : IDisposable
     {
         using var scorer = LikelihoodWeights.Load(_folder.Path);
         var before = File.ReadAllBytes(_folder.File(ModelFiles.Weights));
+        Directory.CreateDirectory(_folder.File("written"));
 
-        LikelihoodWeights.WriteTensors(scorer, _folder.File(ModelFiles.Weights));
+        LikelihoodWeights.Write(scorer, _folder.File("written"));
 
-        Assert.Equal(before, File.ReadAllBytes(_folder.File(ModelFiles.Weights)));
+        Assert.Equal(before, File.ReadAllBytes(_folder.File("written/" + ModelFiles.Weights)));
+        Assert.Equal(File.ReadAllBytes(_folder.File(ModelFiles.Config)), File.ReadAllBytes(_folder.File("written/" + ModelFiles.Config)));
+        Assert.Equal(File.ReadAllBytes(_folder.File(ModelFiles.Graph)), File.ReadAllBytes(_folder.File("written/" + ModelFiles.Graph)));
     }
 
     [Fact]
@@ -173,6 +204,19 @@ public sealed class LikelihoodModuleTests : IDisposable
     {
         var batch = PairBatch.Of(pairs, scorer.Config.PadTokenId);
         return scorer.forward(batch.IdTensor(), batch.TypeTensor(), batch.MaskTensor());
+    }
+
+    private void AssertSameLogits(ModelFolder folder)
+    {
+        using var scorer = LikelihoodWeights.Load(folder.Path);
+        using var served = ScorerModel.Load(folder, new OnnxOptions { Threads = 1 }, maxBatch: 4);
+        EncodedPair[] pairs = [_encoder.Pack(_long, [10, 47, 200, 83, 231]), _encoder.Pack(_long.AsSpan(0, 55), [61, 230, 12, 84, 99, 100, 84])];
+
+        var trained = Forward(scorer, pairs).ToFloats();
+        var run = served.Run(pairs).SelectMany(logits => logits).ToArray();
+
+        Assert.True(trained.Max() - trained.Min() > 0.01f, "The logits are too alike to tell anything.");
+        Assert.All(trained.Zip(run), logit => Assert.Equal(logit.First, logit.Second, 1e-4f));
     }
 
     private static void AssertClose(Tensor expected, Tensor actual, float tolerance)
