@@ -22,7 +22,7 @@ internal sealed class LikelihoodTraining(LikelihoodModule module, PairEncoder en
         return module.forward(batch);
     }
 
-    public override void Write(string folder) => LikelihoodWeights.WriteTensors(module, System.IO.Path.Combine(folder, "model.safetensors"));
+    public override void Write(string folder) => LikelihoodWeights.Write(module, folder);
 
     public override void WriteWeights(string path) => LikelihoodWeights.WriteTensors(module, path);
 
