@@ -10,12 +10,13 @@ return args switch
     ["precision", .. var rest] => await PrecisionBenchmark.Run(rest),
     ["score", .. var rest] => ScoreBenchmark.Run(rest),
     ["training", .. var rest] => TrainingBenchmark.Run(rest),
+    ["memory", .. var rest] => TrainingMemoryBenchmark.Run(rest),
     ["swap", .. var rest] => SwapBenchmark.Run(rest),
     _ => Usage(),
 };
 
 static int Usage()
 {
-    Console.Error.WriteLine("Usage: dotnet run -c Release --project perf/Serving.Benchmarks -- decode | prompt | soak | invariance | precision | score | training | swap");
+    Console.Error.WriteLine("Usage: dotnet run -c Release --project perf/Serving.Benchmarks -- decode | prompt | soak | invariance | precision | score | training | memory | swap");
     return 1;
 }

@@ -21,18 +21,7 @@ internal static class TrainingBenchmark
         var threads = Argument(args, "--threads", 2);
         var rows = Argument(args, "--rows", 16);
         var length = Argument(args, "--length", 128);
-        var config = new DecoderConfig
-        {
-            VocabularySize = 4096,
-            Family = ModelFamily.Qwen3,
-            HiddenSize = Argument(args, "--hidden", 256),
-            Layers = Argument(args, "--layers", 6),
-            Heads = Argument(args, "--heads", 4),
-            KeyValueHeads = Argument(args, "--kv-heads", 4),
-            HeadDimension = Argument(args, "--head-dimension", 64),
-            IntermediateSize = Argument(args, "--intermediate", 688),
-            MaxPositions = 256,
-        };
+        var config = Shape(args);
         set_num_threads(threads);
         var flopPerToken = (6.0 * config.Parameters) + (12.0 * config.Layers * length * config.HiddenSize);
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{config.Parameters:N0} parameters, batch {rows} x {length}, {threads} threads"));
@@ -67,7 +56,21 @@ internal static class TrainingBenchmark
         return 0;
     }
 
-    private static void Step(PolicyModule policy, optim.Optimizer optimizer, Tensor ids)
+    /// <summary>The shape of the shipped anchor where the arguments do not say otherwise.</summary>
+    internal static DecoderConfig Shape(string[] args) => new()
+    {
+        VocabularySize = 4096,
+        Family = ModelFamily.Qwen3,
+        HiddenSize = Argument(args, "--hidden", 256),
+        Layers = Argument(args, "--layers", 6),
+        Heads = Argument(args, "--heads", 4),
+        KeyValueHeads = Argument(args, "--kv-heads", 4),
+        HeadDimension = Argument(args, "--head-dimension", 64),
+        IntermediateSize = Argument(args, "--intermediate", 688),
+        MaxPositions = 256,
+    };
+
+    internal static void Step(PolicyModule policy, optim.Optimizer optimizer, Tensor ids)
     {
         using var scope = NewDisposeScope();
         optimizer.zero_grad();
@@ -106,6 +109,6 @@ internal static class TrainingBenchmark
 
     private static double Median(double[] values) => values.Order().ElementAt(values.Length / 2);
 
-    private static int Argument(string[] args, string name, int fallback) =>
+    internal static int Argument(string[] args, string name, int fallback) =>
         Array.IndexOf(args, name) is >= 0 and var at && at + 1 < args.Length ? int.Parse(args[at + 1], CultureInfo.InvariantCulture) : fallback;
 }
