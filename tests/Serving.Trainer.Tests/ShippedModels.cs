@@ -14,8 +14,8 @@ internal static class ShippedModels
     public static TheoryData<string> Ids(ModelKind kind) => [.. All(kind).Select(folder => folder.Id)];
 
     /// <summary>Scorers over an encoder, or those over a decoder.</summary>
-    public static TheoryData<string> Scorers(bool likelihood) =>
-        [.. All(ModelKind.Scorer).Where(folder => LikelihoodConfig.Matches(folder.Path) == likelihood).Select(folder => folder.Id)];
+    public static IEnumerable<ModelFolder> Scorers(bool likelihood) =>
+        All(ModelKind.Scorer).Where(folder => LikelihoodConfig.Matches(folder.Path) == likelihood);
 
     public static ModelFolder Find(string id) => new ModelStore(Root(), TimeProvider.System).Find(id);
 
