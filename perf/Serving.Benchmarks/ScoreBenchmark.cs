@@ -84,7 +84,7 @@ internal static class ScoreBenchmark
         }
 
         Console.WriteLine(
-            $"{folder.Id}: {model.Config.Layers} layers of {model.Config.HiddenSize}; {pairs.Length} pairs of {bare.MeanLength:f0} tokens on average, "
+            $"{folder.Id}: {model.Config.Packing} rows; {pairs.Length} pairs of {bare.MeanLength:f0} tokens on average, "
             + $"batches up to {options.MaxBatch}, {options.Threads} thread(s) per model, median of {rounds} rounds");
         Console.WriteLine("| variant | pairs/s | pairs/CPU-s |");
         Console.WriteLine("| --- | --- | --- |");
