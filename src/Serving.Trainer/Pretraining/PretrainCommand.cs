@@ -77,6 +77,9 @@ internal static class PretrainCommand
                 training: new JsonObject
                 {
                     ["verb"] = "pretrain",
+                    ["optimizer"] = options.Optimizer.ToString(),
+                    ["from"] = options.From is null ? null : DataChecksum.Of(Path.Combine(options.From, ModelFiles.Weights)),
+                    ["keep_layers"] = options.KeepLayers.Count == 0 ? null : new JsonArray([.. options.KeepLayers.Select(layer => (JsonNode)layer)]),
                     ["seed"] = options.Seed,
                     ["steps"] = options.Steps,
                     ["batch_tokens"] = options.TokensPerBatch,
