@@ -1,5 +1,4 @@
 using System.Globalization;
-using Serving.Trainer.Loop;
 using Serving.Trainer.Policy;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -17,11 +16,6 @@ internal static class TrainingMemoryBenchmark
         var steps = TrainingBenchmark.Argument(args, "--steps", 200);
         var rows = TrainingBenchmark.Argument(args, "--rows", 16);
         var longest = TrainingBenchmark.Argument(args, "--length", 128);
-        if (!args.Contains("--default-heap"))
-        {
-            NativeHeap.KeepFreed();
-        }
-
         set_num_threads(TrainingBenchmark.Argument(args, "--threads", 1));
         using var policy = new PolicyModule(TrainingBenchmark.Shape(args), seed: 1) { GradientCheckpointing = args.Contains("--gradient-checkpointing") };
         using var optimizer = optim.AdamW(policy.parameters(), 1e-3);

@@ -6,7 +6,6 @@ using Serving.Trainer.Pretraining;
 using Serving.Trainer.ScorerTraining;
 using Serving.Trainer.Terminal;
 
-NativeHeap.KeepFreed();
 var root = new RootCommand("Trains policies and scorers for Serving, and distils served answers into cheaper policies.")
 {
     DataCommand.Create(),
