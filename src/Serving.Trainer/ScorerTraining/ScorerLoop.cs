@@ -36,6 +36,7 @@ internal sealed class ScorerLoop(ScorerTrainingOptions options, TimeProvider tim
         var rate = new LearningRate(options.PeakLearningRate, Math.Min(200, options.Steps / 10), options.Steps);
         using var log = new RunLog(options.Run, options.Steps, time);
         Console.WriteLine($"{training.Examples.Count:N0} descriptions, {scorer.Parameters.Sum(parameter => parameter.Parameter.numel()):N0} parameters");
+        log.Write(first, [.. evaluation.Figures(scorer)]);                                    // a likelihood scorer knows something before its first step
         var (pairs, since) = (0L, time.GetTimestamp());
         for (var step = first; step < options.Steps; step++)
         {

@@ -59,8 +59,8 @@ public sealed record ScorerTrainingOptions
 
     public double PeakLearningRate { get; init; } = 1e-3;
 
-    /// <summary>Learning rate of a likelihood scorer's decoder relative to its head's.</summary>
-    public double DecoderRate { get; init; } = 0.3;
+    /// <summary>Learning rate of a likelihood scorer's decoder relative to its head's; 0 = its weights stay, and steps cost a third.</summary>
+    public double DecoderRate { get; init; } = 0.1;
 
     public double WeightDecay { get; init; } = 0.05;
 

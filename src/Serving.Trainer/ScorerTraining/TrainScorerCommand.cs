@@ -31,12 +31,13 @@ internal static class TrainScorerCommand
         var name = new Option<string>("--publish-as") { Required = true, Description = "Name of the version to publish." };
         var steps = new Option<int>("--steps") { DefaultValueFactory = _ => 3000 };
         var rate = new Option<double>("--learning-rate") { DefaultValueFactory = _ => 1e-3 };
+        var decoderRate = new Option<double>("--decoder-rate") { DefaultValueFactory = _ => 0.1, Description = "Learning rate of a likelihood scorer's decoder relative to its head's; 0 = frozen." };
         var seed = new Option<int>("--seed") { DefaultValueFactory = _ => 1 };
         var resume = new Option<bool>("--resume") { Description = "Go on from the last checkpoint of --run." };
         var command = new Command("train-scorer", "Train an entailment or reward model.")
         {
             task, data, validation, tokenizer, from, half, samples, validationSamples,
-            hidden, layers, heads, intermediate, masked, batch, groupSize, run, models, name, steps, rate, seed, resume,
+            hidden, layers, heads, intermediate, masked, batch, groupSize, run, models, name, steps, rate, decoderRate, seed, resume,
         };
         command.SetAction(arguments =>
         {
@@ -60,6 +61,7 @@ internal static class TrainScorerCommand
                 Run = arguments.GetRequiredValue(run),
                 Steps = arguments.GetValue(steps),
                 PeakLearningRate = arguments.GetValue(rate),
+                DecoderRate = arguments.GetValue(decoderRate),
                 Seed = arguments.GetValue(seed),
                 Resume = arguments.GetValue(resume),
             };
