@@ -63,7 +63,7 @@ public sealed class LikelihoodModule : Module<Tensor, Tensor, Tensor, Tensor>
 
     public IEnumerable<Parameter> HeadParameters => [TokenWeight, TokenBias, LabelWeight, LabelBias];
 
-    /// <summary>[m, 2 d + 4].</summary>
+    /// <summary>[m, 2 d + 6].</summary>
     internal Parameter TokenWeight { get; }
 
     internal Parameter TokenBias { get; }
@@ -94,8 +94,9 @@ public sealed class LikelihoodModule : Module<Tensor, Tensor, Tensor, Tensor>
         var (with, without) = LogProbs(hidden, batch);
         var overlap = batch.Overlap.to(hidden.dtype);
         var difference = with - without;
-        var numbers = cat([stack([with, without, difference], 1) * LikelihoodConfig.LogProbScale, overlap.unsqueeze(1)], 1);
-        var features = cat([hidden.index_select(0, batch.Predicting), hidden.index_select(0, batch.Read), numbers], 1);           // [R, 2 d + 4]
+        var likelihood = stack([with, without, difference, with * overlap, without * overlap], 1);
+        var numbers = cat([likelihood * LikelihoodConfig.LogProbScale, overlap.unsqueeze(1)], 1);
+        var features = cat([hidden.index_select(0, batch.Predicting), hidden.index_select(0, batch.Read), numbers], 1);           // [R, 2 d + 6]
         var tokens = batch.PerAnswer(functional.gelu(Weights.Linear(features, TokenWeight, ComputeType, TokenBias)));             // [S, A, m]
         var likelihoods = batch.PerAnswer(stack([with, difference, overlap], 1));                                                // [S, A, 3]
         var means = batch.Mean(likelihoods);

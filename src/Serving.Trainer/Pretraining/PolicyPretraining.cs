@@ -25,8 +25,8 @@ public sealed class PolicyPretraining(PretrainOptions options, TimeProvider time
         Directory.CreateDirectory(options.Run);
         var tokenizer = TextTokenizer.Load(options.Tokenizer);
         var task = new TaskTokens(tokenizer);
-        var batches = new PretrainBatches(Tokens(options.Data, task), task, tokenizer.VocabularySize, options.TokensPerBatch, options.Seed);
-        var validation = new PretrainBatches(Tokens(options.Validation, task), task, tokenizer.VocabularySize, options.TokensPerBatch, options.Seed);
+        var batches = new PretrainBatches(Tokens(PairParts.Of(TaskExample.Read(options.Data), options.Part), task), task, tokenizer.VocabularySize, options.TokensPerBatch, options.Seed);
+        var validation = new PretrainBatches(Tokens(TaskExample.Read(options.Validation), task), task, tokenizer.VocabularySize, options.TokensPerBatch, options.Seed);
         var policy = options.From is { } start ? PrunedPolicy.Of(start, options.KeepLayers) : new PolicyModule(Config(tokenizer, task), (ulong)options.Seed);
         policy.ComputeType = options.BFloat16 ? ScalarType.BFloat16 : ScalarType.Float32;
         using var optimizer = new PolicyOptimizer(policy, options.Optimizer, options.WeightDecay);
@@ -116,8 +116,8 @@ public sealed class PolicyPretraining(PretrainOptions options, TimeProvider time
 
     private static Tensor Ids(PretrainBatch batch) => tensor(batch.Ids, [batch.Rows, batch.Length]);
 
-    private static List<(int[], int[])> Tokens(string path, TaskTokens task) =>
-        [.. TaskExample.Read(path).Select(example => (task.Document(example.Document), task.Response(example.Summary)))];
+    private static List<(int[], int[])> Tokens(IEnumerable<TaskExample> examples, TaskTokens task) =>
+        [.. examples.Select(example => (task.Document(example.Document), task.Response(example.Summary)))];
 
     private static void ReadWeights(string path, PolicyModule policy)
     {

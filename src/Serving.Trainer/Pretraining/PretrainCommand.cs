@@ -18,6 +18,7 @@ internal static class PretrainCommand
         var name = new Option<string>("--publish-as") { Required = true, Description = "Name of the version to publish." };
         var from = new Option<string?>("--from") { Description = "Folder of a trained policy to begin from, instead of random weights." };
         var keep = new Option<int[]>("--keep-layers") { Description = "Layers of --from that are kept (all).", AllowMultipleArgumentsPerToken = true };
+        var part = new Option<PairPart>("--part") { Description = "Which of the training pairs: all, a half, or a quarter of the second half; FirstHalf, ThirdQuarter and FourthQuarter share none." };
         var hidden = new Option<int>("--hidden") { DefaultValueFactory = _ => 256 };
         var layers = new Option<int>("--layers") { DefaultValueFactory = _ => 4 };
         var heads = new Option<int>("--heads") { DefaultValueFactory = _ => 4 };
@@ -35,7 +36,7 @@ internal static class PretrainCommand
         var resume = new Option<bool>("--resume") { Description = "Go on from the last checkpoint of --run." };
         var command = new Command("pretrain", "Train a policy from random weights: language modelling, the task and copy exercises.")
         {
-            data, validation, tokenizer, run, models, name, from, keep, hidden, layers, heads, keyValueHeads, intermediate,
+            data, validation, tokenizer, run, models, name, from, keep, part, hidden, layers, heads, keyValueHeads, intermediate,
             family, optimizer, bfloat16, steps, batch, rate, seed, copy, checkpointEvery, resume,
         };
         command.SetAction(arguments =>
@@ -48,6 +49,7 @@ internal static class PretrainCommand
                 Run = arguments.GetRequiredValue(run),
                 From = arguments.GetValue(from),
                 KeepLayers = arguments.GetValue(keep) ?? [],
+                Part = arguments.GetValue(part),
                 HiddenSize = arguments.GetValue(hidden),
                 Layers = arguments.GetValue(layers),
                 Heads = arguments.GetValue(heads),
@@ -80,6 +82,7 @@ internal static class PretrainCommand
                     ["optimizer"] = options.Optimizer.ToString(),
                     ["from"] = options.From is null ? null : DataChecksum.Of(Path.Combine(options.From, ModelFiles.Weights)),
                     ["keep_layers"] = options.KeepLayers.Count == 0 ? null : new JsonArray([.. options.KeepLayers.Select(layer => (JsonNode)layer)]),
+                    ["part"] = options.Part.ToString(),
                     ["seed"] = options.Seed,
                     ["steps"] = options.Steps,
                     ["batch_tokens"] = options.TokensPerBatch,

@@ -14,6 +14,9 @@ public sealed record PretrainOptions
     /// <summary>Folder with tokenizer.json.</summary>
     public required string Tokenizer { get; init; }
 
+    /// <summary>The base of a scorer is pretrained on a part that the scorer does not see: of pairs that it knows, likelihoods say too much.</summary>
+    public PairPart Part { get; init; }
+
     /// <summary>Folder for checkpoints and the log.</summary>
     public required string Run { get; init; }
 

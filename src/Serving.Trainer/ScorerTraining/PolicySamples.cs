@@ -6,9 +6,6 @@ namespace Serving.Trainer.ScorerTraining;
 /// <summary>A policy's answers to descriptions, as the verb "sample" writes them.</summary>
 internal static class PolicySamples
 {
-    private const int ShortestName = 4;
-    private const int StemLength = 5;
-
     /// <summary>JSON Lines {"id", "samples"}; several files may answer the same descriptions.</summary>
     /// <exception cref="InvalidDataException">A line is damaged; the message names file and line.</exception>
     public static IReadOnlyDictionary<string, string[]> Read(IEnumerable<string> paths)
@@ -36,13 +33,4 @@ internal static class PolicySamples
 
         return samples.Where(pair => pair.Value.Length > 0).ToDictionary(StringComparer.Ordinal);
     }
-
-    /// <summary>The answer has a content word whose stem stands neither in the description nor in the own synopsis.</summary>
-    public static bool Invents(string answer, TaskExample example)
-    {
-        var known = SynopsisWords.Of(example.Document).Concat(SynopsisWords.Of(example.Summary)).Select(Stem).ToHashSet(StringComparer.Ordinal);
-        return SynopsisWords.Of(answer).Any(word => word.Length >= ShortestName && !known.Contains(Stem(word)));
-    }
-
-    private static string Stem(string word) => word.Length <= StemLength ? word : word[..StemLength];
 }

@@ -24,7 +24,7 @@ internal sealed class ScorerLoop(ScorerTrainingOptions options, TimeProvider tim
         Directory.CreateDirectory(options.Run);
         random.manual_seed(options.Seed);
         var scorer = Create(TextTokenizer.Load(options.Tokenizer));
-        var training = Groups(PairHalves.Of(TaskExample.Read(options.Data), options.Half), options.Samples);
+        var training = Groups(PairParts.Of(TaskExample.Read(options.Data), options.Part), options.Samples);
         var batches = Batches(training, scorer.Encoder);
         var validation = Groups(TaskExample.Read(options.Validation), options.ValidationSamples);
         var evaluation = new ScorerEvaluation(validation, Batches(validation, scorer.Encoder), options.Task);

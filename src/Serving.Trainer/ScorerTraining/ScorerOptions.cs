@@ -1,3 +1,5 @@
+using Serving.Trainer.Pretraining;
+
 namespace Serving.Trainer.ScorerTraining;
 
 /// <summary>What a scorer learns.</summary>
@@ -8,14 +10,6 @@ public enum ScorerTask
 
     /// <summary>Which synopsis would a person have written? One scalar; pairwise preferences (Bradley-Terry).</summary>
     Reward,
-}
-
-/// <summary>Which of the training pairs a scorer sees, by a hash of their ids: scorers of different halves share no pair.</summary>
-public enum PairHalf
-{
-    All,
-    First,
-    Second,
 }
 
 /// <summary>One scorer training run. Immutable; the run is a function of these and the data.</summary>
@@ -35,7 +29,7 @@ public sealed record ScorerTrainingOptions
     /// <summary>Folder of the policy that a likelihood scorer begins from; null = a BERT-family encoder from random weights.</summary>
     public string? From { get; init; }
 
-    public PairHalf Half { get; init; }
+    public PairPart Part { get; init; }
 
     /// <summary>JSON Lines {"id", "samples": [...]}: answers of policies to training documents. Optional.</summary>
     public IReadOnlyList<string> Samples { get; init; } = [];

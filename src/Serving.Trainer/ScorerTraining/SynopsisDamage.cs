@@ -5,31 +5,43 @@ namespace Serving.Trainer.ScorerTraining;
 /// <summary>Makes a synopsis wrong or worse in one stated way, deterministically from the given source of randomness.</summary>
 internal sealed class SynopsisDamage
 {
-    private readonly string[] _pool;
+    private const int Tries = 8;
+
+    private readonly Dictionary<WordClass, string[]> _pool;
 
     /// <param name="examples">Their synopses give the words that are swapped in.</param>
     public SynopsisDamage(IReadOnlyList<TaskExample> examples) =>
-        _pool = [.. examples.SelectMany(example => example.Summary.Split(' ')).Where(IsContent)];
+        _pool = examples.SelectMany(example => example.Summary.Split(' ')).Where(IsContent).Distinct(StringComparer.Ordinal)
+            .GroupBy(ClassOf).ToDictionary(words => words.Key, words => words.ToArray());
 
-    /// <summary>One or two content words replaced by words of other synopses (a number by another number).</summary>
-    public string Swap(string synopsis, Random random)
+    private enum WordClass
+    {
+        Number,
+        Name,
+        Word,
+    }
+
+    /// <summary>
+    /// One or two content words replaced by others of their class (number, name, word) that the description does not have; every word of the synopses
+    /// is as likely, for a frequent one often changes nothing that matters. Null when there is nothing to replace or to replace it by.
+    /// </summary>
+    public string? Swap(string synopsis, string document, Random random)
     {
         var words = synopsis.Split(' ');
         var content = Enumerable.Range(0, words.Length).Where(i => IsContent(words[i])).ToArray();
-        if (content.Length == 0)
-        {
-            return $"{synopsis} {_pool[random.Next(_pool.Length)]}";
-        }
-
+        var known = SynopsisWords.Stems($"{document} {synopsis}").ToHashSet(StringComparer.Ordinal);
         random.Shuffle(content);
+        var swapped = false;
         foreach (var i in content.Take(random.Next(1, 3)))
         {
-            words[i] = words[i].All(char.IsAsciiDigit)
-                ? random.Next(100).ToString(System.Globalization.CultureInfo.InvariantCulture)
-                : _pool[random.Next(_pool.Length)];
+            if (_pool.TryGetValue(ClassOf(words[i]), out var pool)
+                && random.GetItems(pool, Tries).FirstOrDefault(word => !SynopsisWords.Stems(word).Any(known.Contains)) is { } other)
+            {
+                (words[i], swapped) = (other, true);
+            }
         }
 
-        return string.Join(' ', words);
+        return swapped ? string.Join(' ', words) : null;
     }
 
     /// <summary>The first half of one synopsis and the second half of another.</summary>
@@ -73,4 +85,9 @@ internal sealed class SynopsisDamage
     }
 
     private static bool IsContent(string word) => word.Length >= 4 || word.All(char.IsAsciiDigit);
+
+    private static WordClass ClassOf(string word) =>
+        word.All(char.IsAsciiDigit) ? WordClass.Number
+        : word.Any(letter => char.IsUpper(letter) || char.IsAsciiDigit(letter)) ? WordClass.Name
+        : WordClass.Word;
 }

@@ -9,13 +9,14 @@ namespace Serving.Trainer.ScorerTraining;
 /// </summary>
 internal sealed class SynopsisGroups
 {
-    private const int RetrievedEach = 4;
+    private const int LeastRetrieved = 4;
+    private const int RetrievedShare = 360;                                     // the nearest one in so many: as hard among 25,000 as among 1,500
     private const int DrawsForPair = 4;
     private const double ClearlyCloser = 0.1;                                   // ROUGE-L between two answers that are compared
 
     private static readonly (SynopsisKind Kind, double Weight)[] _entailment =
     [
-        (SynopsisKind.Retrieved, 1), (SynopsisKind.Swapped, 1), (SynopsisKind.Random, 0.3), (SynopsisKind.Recombined, 0.4), (SynopsisKind.Invented, 0.6),
+        (SynopsisKind.Retrieved, 1), (SynopsisKind.Swapped, 1), (SynopsisKind.Random, 0.5), (SynopsisKind.Recombined, 0.4), (SynopsisKind.Invented, 0.4),
     ];
 
     private static readonly (SynopsisKind Kind, double Weight)[] _reward =
@@ -27,6 +28,7 @@ internal sealed class SynopsisGroups
     private readonly ScorerTask _task;
     private readonly SynopsisRetrieval _retrieval;
     private readonly SynopsisDamage _damage;
+    private readonly InventedWords _invented;
     private readonly IReadOnlyDictionary<string, string[]> _samples;
     private readonly (SynopsisKind Kind, double Weight)[] _drawn;
     private readonly Dictionary<int, IReadOnlyList<int>> _nearest = [];
@@ -39,6 +41,7 @@ internal sealed class SynopsisGroups
         _samples = samples;
         _retrieval = new SynopsisRetrieval(examples);
         _damage = new SynopsisDamage(examples);
+        _invented = new InventedWords(examples);
         _drawn = [.. (task == ScorerTask.Entailment ? _entailment : _reward).Where(kind => kind.Kind != SynopsisKind.Invented || samples.Count > 0)];
         Kinds = [.. _drawn.Select(kind => kind.Kind), .. task == ScorerTask.Reward && samples.Count > 0 ? [SynopsisKind.Sampled] : Array.Empty<SynopsisKind>()];
     }
@@ -101,10 +104,10 @@ internal sealed class SynopsisGroups
         {
             SynopsisKind.Own => example.Summary,
             SynopsisKind.Retrieved => Retrieved(index, random),
-            SynopsisKind.Swapped => _damage.Swap(example.Summary, random),
+            SynopsisKind.Swapped => _damage.Swap(example.Summary, example.Document, random),
             SynopsisKind.Random => Examples[random.Next(Examples.Count)].Summary,
             SynopsisKind.Recombined => Retrieved(index, random) is { } other ? SynopsisDamage.Recombine(example.Summary, other) : null,
-            SynopsisKind.Invented => Answer(example, random) is { } answer && PolicySamples.Invents(answer, example) ? answer : null,
+            SynopsisKind.Invented => Answer(example, random) is { } answer && _invented.Any(answer, example) ? answer : null,
             SynopsisKind.Truncated => SynopsisDamage.Truncate(example.Summary, random),
             SynopsisKind.Repeated => SynopsisDamage.Repeat(example.Summary, random),
             SynopsisKind.Shuffled => SynopsisDamage.Shuffle(example.Summary, random),
@@ -122,7 +125,7 @@ internal sealed class SynopsisGroups
     {
         if (!_nearest.TryGetValue(index, out var near))
         {
-            _nearest[index] = near = _retrieval.Nearest(index, RetrievedEach);
+            _nearest[index] = near = _retrieval.Nearest(index, Math.Max(LeastRetrieved, Examples.Count / RetrievedShare));
         }
 
         return near.Count > 0 ? Examples[near[random.Next(near.Count)]].Summary : null;

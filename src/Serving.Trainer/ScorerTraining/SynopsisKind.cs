@@ -9,7 +9,7 @@ internal enum SynopsisKind
     /// <summary>Of another package that shares rare words with the description.</summary>
     Retrieved,
 
-    /// <summary>One or two words, names or numbers replaced.</summary>
+    /// <summary>One or two words, names or numbers replaced by ones that the description does not have.</summary>
     Swapped,
 
     /// <summary>Of any other package.</summary>
@@ -18,7 +18,7 @@ internal enum SynopsisKind
     /// <summary>Begins as the own one and ends as a retrieved one.</summary>
     Recombined,
 
-    /// <summary>A policy's answer with a word that neither the description nor the own synopsis has.</summary>
+    /// <summary>A policy's answer with a rare word that neither the description nor the own synopsis has.</summary>
     Invented,
 
     /// <summary>The end left out.</summary>

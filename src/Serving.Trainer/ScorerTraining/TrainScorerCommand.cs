@@ -16,7 +16,7 @@ internal static class TrainScorerCommand
         var validation = new Option<string>("--validation") { Required = true, Description = "Validation pairs (JSON Lines)." };
         var tokenizer = new Option<string>("--tokenizer") { Required = true, Description = "Folder with tokenizer.json." };
         var from = new Option<string?>("--from") { Description = "Folder of the policy that a likelihood scorer begins from; without it an encoder is trained from random weights." };
-        var half = new Option<PairHalf>("--half") { Description = "Which of the training pairs: all, first or second (first and second share none)." };
+        var part = new Option<PairPart>("--part") { Description = "Which of the training pairs: all, a half, or a quarter of the second half; FirstHalf, ThirdQuarter and FourthQuarter share none." };
         var samples = new Option<string[]>("--samples") { Description = "Answers of policies to training documents (verb \"sample\").", AllowMultipleArgumentsPerToken = true };
         var validationSamples = new Option<string[]>("--validation-samples") { Description = "The same for validation documents.", AllowMultipleArgumentsPerToken = true };
         var hidden = new Option<int>("--hidden") { DefaultValueFactory = _ => 128, Description = "Width of an encoder." };
@@ -36,7 +36,7 @@ internal static class TrainScorerCommand
         var resume = new Option<bool>("--resume") { Description = "Go on from the last checkpoint of --run." };
         var command = new Command("train-scorer", "Train an entailment or reward model.")
         {
-            task, data, validation, tokenizer, from, half, samples, validationSamples,
+            task, data, validation, tokenizer, from, part, samples, validationSamples,
             hidden, layers, heads, intermediate, masked, batch, groupSize, run, models, name, steps, rate, decoderRate, seed, resume,
         };
         command.SetAction(arguments =>
@@ -48,7 +48,7 @@ internal static class TrainScorerCommand
                 Validation = arguments.GetRequiredValue(validation),
                 Tokenizer = arguments.GetRequiredValue(tokenizer),
                 From = arguments.GetValue(from),
-                Half = arguments.GetValue(half),
+                Part = arguments.GetValue(part),
                 Samples = arguments.GetValue(samples) ?? [],
                 ValidationSamples = arguments.GetValue(validationSamples) ?? [],
                 HiddenSize = arguments.GetValue(hidden),
@@ -82,7 +82,7 @@ internal static class TrainScorerCommand
                     ["seed"] = options.Seed,
                     ["steps"] = options.Steps,
                     ["from"] = options.From,
-                    ["half"] = options.Half.ToString(),
+                    ["part"] = options.Part.ToString(),
                     ["learning_rate"] = options.PeakLearningRate,
                     ["data"] = DataChecksum.Of(options.Data),
                 },

@@ -11,8 +11,11 @@ public sealed record LikelihoodConfig
     /// <summary>What log-probabilities are multiplied by where they stand beside hidden states.</summary>
     public const float LogProbScale = 0.1f;
 
-    /// <summary>Per token beside two hidden states: log p with the source, without it, their difference, and whether the token stands in the source.</summary>
-    public const int TokenFeatures = 4;
+    /// <summary>
+    /// Per token beside two hidden states: log p with the source, without it, their difference, the first two again where the token stands in the source
+    /// (how much of the answer's information it holds), and whether it does.
+    /// </summary>
+    public const int TokenFeatures = 6;
 
     /// <summary>Per answer beside the pooled tokens: mean and least log p with the source, mean and least difference, share of tokens in the source.</summary>
     public const int AnswerFeatures = 5;

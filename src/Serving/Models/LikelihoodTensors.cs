@@ -3,7 +3,7 @@ namespace Serving.Models;
 /// <summary>Every tensor that a likelihood scorer's checkpoint must hold. What it holds besides is of no concern.</summary>
 public static class LikelihoodTensors
 {
-    /// <summary>Weights of the layer over the tokens of an answer, [m, 2 d + 4].</summary>
+    /// <summary>Weights of the layer over the tokens of an answer, [m, 2 d + 6].</summary>
     public const string Token = "score.token";
 
     /// <summary>Weights of the layer over the answer, [labels, 2 m + 5].</summary>

@@ -45,7 +45,9 @@ internal sealed class LikelihoodHeadNodes(GraphWriter graph, WeightNodes weights
         graph.Node("Unsqueeze", ["known", "along"], ["overlap"]);
         graph.Node("Gather", [hidden, "predicting"], ["states_before"]);
         graph.Node("Gather", [hidden, "read"], ["states_after"]);
-        Concat(["with", "without", "difference"], "likelihoods");
+        graph.Node("Mul", ["with", "overlap"], ["known_with"]);
+        graph.Node("Mul", ["without", "overlap"], ["known_without"]);
+        Concat(["with", "without", "difference", "known_with", "known_without"], "likelihoods");
         graph.Node("Mul", ["likelihoods", graph.Constant("log_prob_scale", [LikelihoodConfig.LogProbScale])], ["scaled_likelihoods"]);
         Concat(["states_before", "states_after", "scaled_likelihoods", "overlap"], "token_input");
         Dense("token_input", LikelihoodTensors.Token, config.HeadSize, config.TokenWidth, "token_product");

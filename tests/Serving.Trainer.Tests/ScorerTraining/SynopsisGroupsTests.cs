@@ -1,4 +1,5 @@
 using Serving.Trainer.Evaluation;
+using Serving.Trainer.Pretraining;
 using Serving.Trainer.ScorerTraining;
 
 namespace Serving.Trainer.Tests.ScorerTraining;
@@ -38,12 +39,15 @@ public sealed class SynopsisGroupsTests : IDisposable
     }
 
     [Fact]
-    public void Answers_are_negatives_of_entailment_only_where_they_invent_a_word()
+    public void Answers_are_negatives_of_entailment_only_where_they_invent_a_rare_word()
     {
         var example = _task.Examples[0];
-        Assert.False(PolicySamples.Invents(example.Summary, example));
-        Assert.False(PolicySamples.Invents("reads versions", example));              // stems of "reads version"
-        Assert.True(PolicySamples.Invents("reads parquet", example));
+        var other = SynopsisWords.Of(_task.Examples[1].Summary).First(word => word.Length >= 4 && !SynopsisWords.Stems($"{example.Document} {example.Summary}").Contains(SynopsisWords.Stem(word)));
+        var invented = new InventedWords(_task.Examples);
+        Assert.False(invented.Any(example.Summary, example));
+        Assert.False(invented.Any("reads versions", example));                       // stems of "reads version"
+        Assert.False(invented.Any($"reads {other}", example));                       // other synopses have it
+        Assert.True(invented.Any("reads parquet", example));
 
         var samples = new Dictionary<string, string[]> { [example.Id] = ["reads versions"] };
         Assert.Null(new SynopsisGroups(_task.Examples, ScorerTask.Entailment, samples).Make(0, SynopsisKind.Invented, new Random(1)));
@@ -62,15 +66,18 @@ public sealed class SynopsisGroupsTests : IDisposable
     }
 
     [Fact]
-    public void The_halves_of_the_pairs_share_none_and_leave_none_out()
+    public void The_parts_of_the_pairs_share_none_and_leave_none_out()
     {
-        var first = PairHalves.Of(_task.Examples, PairHalf.First);
-        var second = PairHalves.Of(_task.Examples, PairHalf.Second);
+        var (first, third, fourth) = (Part(PairPart.FirstHalf), Part(PairPart.ThirdQuarter), Part(PairPart.FourthQuarter));
 
         Assert.NotEmpty(first);
-        Assert.NotEmpty(second);
-        Assert.Empty(first.Intersect(second));
-        Assert.Equal(_task.Examples.Count, first.Count + second.Count);
+        Assert.NotEmpty(third);
+        Assert.NotEmpty(fourth);
+        Assert.Equivalent(_task.Examples, first.Concat(third).Concat(fourth), strict: true);
+        Assert.Equivalent(Part(PairPart.SecondHalf), third.Concat(fourth), strict: true);
+        Assert.Equal(_task.Examples, Part(PairPart.All));
+
+        IReadOnlyList<TaskExample> Part(PairPart part) => PairParts.Of(_task.Examples, part);
     }
 
     public void Dispose() => _task.Dispose();
