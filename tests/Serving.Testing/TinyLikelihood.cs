@@ -32,7 +32,9 @@ public static class TinyLikelihood
             .. TinyPolicy.Weights(config.Decoder, seed),
             Tensor("score.token.weight", 1.5 / Math.Sqrt(config.TokenWidth), config.HeadSize, config.TokenWidth),
             Tensor("score.token.bias", 0.2, config.HeadSize),
-            Tensor("score.label.weight", 1.5 / Math.Sqrt(config.AnswerWidth), config.Labels.Count, config.AnswerWidth),
+            Tensor("score.answer.weight", 1.5 / Math.Sqrt(config.AnswerWidth), config.HeadSize, config.AnswerWidth),
+            Tensor("score.answer.bias", 0.2, config.HeadSize),
+            Tensor("score.label.weight", 1.5 / Math.Sqrt(config.LabelWidth), config.Labels.Count, config.LabelWidth),
             Tensor("score.label.bias", 0.2, config.Labels.Count),
         ];
 

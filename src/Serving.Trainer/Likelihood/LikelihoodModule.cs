@@ -30,7 +30,9 @@ public sealed class LikelihoodModule : Module<Tensor, Tensor, Tensor, Tensor>
         using var generator = new Generator(seed);
         TokenWeight = Weights.Normal(generator, 0.02, precision, config.HeadSize, config.TokenWidth);
         TokenBias = Weights.Zeros(config.HeadSize, precision);
-        LabelWeight = Weights.Normal(generator, 0.02, precision, config.Labels.Count, config.AnswerWidth);
+        AnswerWeight = Weights.Normal(generator, 0.02, precision, config.HeadSize, config.AnswerWidth);
+        AnswerBias = Weights.Zeros(config.HeadSize, precision);
+        LabelWeight = Weights.Normal(generator, 0.02, precision, config.Labels.Count, config.LabelWidth);
         LabelBias = Weights.Zeros(config.Labels.Count, precision);
         using (no_grad())
         {
@@ -43,6 +45,8 @@ public sealed class LikelihoodModule : Module<Tensor, Tensor, Tensor, Tensor>
         register_module("policy", policy);
         register_parameter("token_weight", TokenWeight);
         register_parameter("token_bias", TokenBias);
+        register_parameter("answer_weight", AnswerWeight);
+        register_parameter("answer_bias", AnswerBias);
         register_parameter("label_weight", LabelWeight);
         register_parameter("label_bias", LabelBias);
     }
@@ -61,14 +65,19 @@ public sealed class LikelihoodModule : Module<Tensor, Tensor, Tensor, Tensor>
     /// <summary>Those of the policy.</summary>
     public IEnumerable<Parameter> DecoderParameters => Policy.parameters();
 
-    public IEnumerable<Parameter> HeadParameters => [TokenWeight, TokenBias, LabelWeight, LabelBias];
+    public IEnumerable<Parameter> HeadParameters => [TokenWeight, TokenBias, AnswerWeight, AnswerBias, LabelWeight, LabelBias];
 
     /// <summary>[m, 2 d + 6].</summary>
     internal Parameter TokenWeight { get; }
 
     internal Parameter TokenBias { get; }
 
-    /// <summary>[labels, 2 m + 5].</summary>
+    /// <summary>[m, 2 m + 5].</summary>
+    internal Parameter AnswerWeight { get; }
+
+    internal Parameter AnswerBias { get; }
+
+    /// <summary>[labels, 3 m + 5].</summary>
     internal Parameter LabelWeight { get; }
 
     internal Parameter LabelBias { get; }
@@ -106,7 +115,9 @@ public sealed class LikelihoodModule : Module<Tensor, Tensor, Tensor, Tensor>
             batch.Mean(tokens), batch.Most(tokens),
             means.narrow(1, 0, 1), least.narrow(1, 0, 1), means.narrow(1, 1, 1), least.narrow(1, 1, 1), means.narrow(1, 2, 1),
         ];
-        return functional.linear(cat(pooled, 1), LabelWeight, LabelBias);
+        var answers = cat(pooled, 1);
+        var judged = cat([answers, functional.gelu(functional.linear(answers, AnswerWeight, AnswerBias))], 1);
+        return functional.linear(judged, LabelWeight, LabelBias);
     }
 
     /// <summary>log p of every token of the answers with the source before it, and without: [R] each, answer by answer.</summary>

@@ -38,6 +38,8 @@ public static class LikelihoodWeights
         .. PolicyWeights.Slices(module.Policy),
         new(LikelihoodTensors.Token + ".weight", module.TokenWeight.alias()),
         new(LikelihoodTensors.Token + ".bias", module.TokenBias.alias()),
+        new(LikelihoodTensors.Answer + ".weight", module.AnswerWeight.alias()),
+        new(LikelihoodTensors.Answer + ".bias", module.AnswerBias.alias()),
         new(LikelihoodTensors.Label + ".weight", module.LabelWeight.alias()),
         new(LikelihoodTensors.Label + ".bias", module.LabelBias.alias()),
     ];

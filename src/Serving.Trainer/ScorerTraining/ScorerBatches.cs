@@ -42,7 +42,7 @@ internal sealed class ScorerBatches
     }
 
     public ScorerGroup Tokenized(SynopsisGroup group) =>
-        new(_sources[group.Index], [.. group.Synopses.Select(_encoder.Tokens)], group.Preferences);
+        new(_sources[group.Index], [.. group.Synopses.Select(_encoder.Tokens)], group.Kinds, group.Preferences);
 
     /// <summary>Tokens of a description and its synopses where the description stands once.</summary>
     private long Tokens(int index) => _sources[index].Length + (_groupSize * (UsualAnswer + _encoder.Markers));

@@ -41,7 +41,7 @@ internal sealed class ScorerEvaluation
                 texts.AddRange([(SynopsisKind.Sampled, closer, true), (SynopsisKind.Sampled, other, true)]);
             }
 
-            evaluated.Add(batches.Tokenized(new SynopsisGroup(index, [.. texts.Select(text => text.Text)], [])));
+            evaluated.Add(batches.Tokenized(new SynopsisGroup(index, [.. texts.Select(text => text.Text)], [.. texts.Select(text => text.Kind)], [])));
             items.AddRange(texts.Select(text => new Item(index, text.Kind, SynopsisWords.Of(text.Text).Length, text.Paired)));
         }
 
@@ -96,8 +96,8 @@ internal sealed class ScorerEvaluation
             using var scope = NewDisposeScope();
             var logits = scorer.Logits(chunk, training: false);
             var score = _task == ScorerTask.Entailment
-                ? nn.functional.log_softmax(logits, 1).select(1, ScorerLosses.Entailment)
-                : logits.select(1, 0);
+                ? nn.functional.log_softmax(logits, 1).select(1, ScorerLabels.Favoured)
+                : logits.select(1, ScorerLabels.Favoured);
             scores.AddRange(score.ToFloats());
         }
 

@@ -23,8 +23,9 @@ internal sealed class ScorerLoop(ScorerTrainingOptions options, TimeProvider tim
     {
         Directory.CreateDirectory(options.Run);
         random.manual_seed(options.Seed);
-        var scorer = Create(TextTokenizer.Load(options.Tokenizer));
         var training = Groups(PairParts.Of(TaskExample.Read(options.Data), options.Part), options.Samples);
+        var labels = new ScorerLabels(options.Task, training.Kinds);
+        var scorer = Create(TextTokenizer.Load(options.Tokenizer), labels.Names);
         var batches = Batches(training, scorer.Encoder);
         var validation = Groups(TaskExample.Read(options.Validation), options.ValidationSamples);
         var evaluation = new ScorerEvaluation(validation, Batches(validation, scorer.Encoder), options.Task);
@@ -48,7 +49,7 @@ internal sealed class ScorerLoop(ScorerTrainingOptions options, TimeProvider tim
 
             random.manual_seed(unchecked(((long)options.Seed << 32) ^ step));                  // dropout is a function of (seed, step) too
             var batch = batches.Batch(step);
-            var loss = Step(scorer, optimizer, batch, step);
+            var loss = Step(scorer, labels, optimizer, batch, step);
             pairs += batch.Sum(group => group.Answers.Count);
             if (step % LogEvery == 0)
             {
@@ -67,11 +68,11 @@ internal sealed class ScorerLoop(ScorerTrainingOptions options, TimeProvider tim
         return (scorer, evaluation.Figures(scorer));
     }
 
-    private double Step(TrainableScorer scorer, optim.Optimizer optimizer, IReadOnlyList<ScorerGroup> batch, int step)
+    private double Step(TrainableScorer scorer, ScorerLabels labels, optim.Optimizer optimizer, IReadOnlyList<ScorerGroup> batch, int step)
     {
         using var scope = NewDisposeScope();
         var logits = scorer.Logits(batch, training: true);
-        var loss = options.Task == ScorerTask.Entailment ? ScorerLosses.CrossEntropy(logits, batch) : ScorerLosses.Preference(logits, batch);
+        var loss = options.Task == ScorerTask.Entailment ? ScorerLosses.CrossEntropy(logits, batch, labels) : ScorerLosses.Preference(logits, batch);
         var total = scorer.AuxiliaryLoss(batch, new Random(unchecked((options.Seed * 1_000_003) ^ step))) is { } auxiliary ? loss + auxiliary : loss;
         optimizer.zero_grad();
         total.backward();
@@ -85,13 +86,24 @@ internal sealed class ScorerLoop(ScorerTrainingOptions options, TimeProvider tim
     private ScorerBatches Batches(SynopsisGroups groups, PairEncoder encoder) =>
         new(groups, encoder, options.GroupSize, options.LongestSource, options.TokensPerBatch, options.Seed);
 
-    private TrainableScorer Create(TextTokenizer tokenizer)
+    private static LikelihoodModule Trained(string folder, IReadOnlyList<string> labels)
     {
-        IReadOnlyList<string> labels = options.Task == ScorerTask.Entailment ? ["not_entailment", "entailment"] : ["reward"];
+        var scorer = LikelihoodWeights.Load(folder);
+        return scorer.Config.Labels.SequenceEqual(labels)
+            ? scorer
+            : throw new InvalidDataException(
+                $"{folder} has the labels {string.Join(", ", scorer.Config.Labels)}, but this task and its samples ask for {string.Join(", ", labels)}: "
+                + "use the task and samples that it was trained with, or begin from a policy.");
+    }
+
+    private TrainableScorer Create(TextTokenizer tokenizer, IReadOnlyList<string> labels)
+    {
         var pad = tokenizer.IdOf("<pad>")!.Value;
-        if (options.From is { } policy)
+        if (options.From is { } start)
         {
-            var scorer = LikelihoodModule.FromPolicy(PolicyWeights.Load(policy), labels, seed: (ulong)options.Seed, padTokenId: pad);
+            var scorer = LikelihoodConfig.Matches(start)
+                ? Trained(start, labels)
+                : LikelihoodModule.FromPolicy(PolicyWeights.Load(start), labels, seed: (ulong)options.Seed, padTokenId: pad);
             return new LikelihoodTraining(scorer, new PairEncoder(tokenizer, scorer.Config), options.DecoderRate);
         }
 

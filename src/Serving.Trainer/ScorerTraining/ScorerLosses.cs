@@ -5,17 +5,17 @@ namespace Serving.Trainer.ScorerTraining;
 /// <summary>What scorers are trained to lower, in nats.</summary>
 internal static class ScorerLosses
 {
-    /// <summary>Position of "entailment" among the two labels.</summary>
-    public const int Entailment = 1;
-
-    /// <summary>Cross-entropy of [rows, 2] logits; the own synopses count as much as all others together.</summary>
-    public static Tensor CrossEntropy(Tensor logits, IReadOnlyList<ScorerGroup> groups)
+    /// <summary>
+    /// Cross-entropy of [rows, labels] logits over where an answer comes from; the own synopses count as much as all others together. A class for every kind of
+    /// mistake gives better order than "not entailed" for all of them: an answer is as good as its worst suspicion.
+    /// </summary>
+    public static Tensor CrossEntropy(Tensor logits, IReadOnlyList<ScorerGroup> groups, ScorerLabels labels)
     {
-        var logProbs = nn.functional.log_softmax(logits, 1);
-        var (own, others) = Rows(groups);
-        var entailed = logProbs.index_select(0, tensor(own)).select(1, Entailment);
-        var refused = logProbs.index_select(0, tensor(others)).select(1, 1 - Entailment);
-        return -(entailed.mean() + refused.mean()) / 2;
+        var kinds = groups.SelectMany(group => group.Kinds).ToArray();
+        var targets = tensor(kinds.Select(kind => (long)labels.Of(kind)).ToArray());
+        var own = kinds.Count(kind => kind == SynopsisKind.Own);
+        var weights = tensor(kinds.Select(kind => 0.5f / (kind == SynopsisKind.Own ? own : kinds.Length - own)).ToArray());
+        return (nn.functional.cross_entropy(logits, targets, reduction: nn.Reduction.None) * weights).sum();
     }
 
     /// <summary>-log sigmoid(better - worse) over the groups' preferences (Bradley-Terry), of [rows, 1] logits.</summary>
@@ -32,18 +32,5 @@ internal static class ScorerLosses
         var rewards = logits.select(1, 0);
         var margins = rewards.index_select(0, tensor(better.ToArray())) - rewards.index_select(0, tensor(worse.ToArray()));
         return -nn.functional.logsigmoid(margins).mean();
-    }
-
-    private static (long[] Own, long[] Others) Rows(IReadOnlyList<ScorerGroup> groups)
-    {
-        var (own, others, row) = (new List<long>(), new List<long>(), 0L);
-        foreach (var group in groups)
-        {
-            own.Add(row);
-            others.AddRange(Enumerable.Range(1, group.Answers.Count - 1).Select(other => row + other));
-            row += group.Answers.Count;
-        }
-
-        return ([.. own], [.. others]);
     }
 }

@@ -5,7 +5,7 @@ namespace Serving.Trainer.ScorerTraining;
 /// <summary>What a scorer learns.</summary>
 public enum ScorerTask
 {
-    /// <summary>Is the synopsis supported by the description? Two classes, cross-entropy.</summary>
+    /// <summary>Is the synopsis supported by the description? Cross-entropy over "entailment" and a class for every kind of wrong one.</summary>
     Entailment,
 
     /// <summary>Which synopsis would a person have written? One scalar; pairwise preferences (Bradley-Terry).</summary>
@@ -26,7 +26,7 @@ public sealed record ScorerTrainingOptions
 
     public required string Run { get; init; }
 
-    /// <summary>Folder of the policy that a likelihood scorer begins from; null = a BERT-family encoder from random weights.</summary>
+    /// <summary>Folder of the policy, or of the likelihood scorer, that a likelihood scorer begins from; null = a BERT-family encoder from random weights.</summary>
     public string? From { get; init; }
 
     public PairPart Part { get; init; }

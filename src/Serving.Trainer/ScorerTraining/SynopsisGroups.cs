@@ -54,24 +54,27 @@ internal sealed class SynopsisGroups
     /// <summary>The own synopsis and <paramref name="size"/> - 1 others; a reward's groups hold two of the policy's answers where there are any.</summary>
     public SynopsisGroup Draw(int index, int size, Random random)
     {
-        var synopses = new List<string> { Examples[index].Summary };
+        var (synopses, kinds) = (new List<string> { Examples[index].Summary }, new List<SynopsisKind> { SynopsisKind.Own });
         var preferences = new List<(int, int)>();
         if (_task == ScorerTask.Reward && Pair(index, random) is var (closer, other))
         {
             synopses.AddRange([closer, other]);
+            kinds.AddRange([SynopsisKind.Sampled, SynopsisKind.Sampled]);
             preferences.Add((1, 2));
         }
 
         while (synopses.Count < size)
         {
-            if (Make(index, DrawKind(random), random) is { } made)
+            var kind = DrawKind(random);
+            if (Make(index, kind, random) is { } made)
             {
                 synopses.Add(made);
+                kinds.Add(kind);
             }
         }
 
         preferences.AddRange(Enumerable.Range(1, synopses.Count - 1).Select(worse => (0, worse)));
-        return new SynopsisGroup(index, synopses, preferences);
+        return new SynopsisGroup(index, synopses, kinds, preferences);
     }
 
     /// <summary>Two of the policy's answers, first the one that is clearly closer to the own synopsis (ROUGE-L); null where there are no such two.</summary>

@@ -15,7 +15,7 @@ internal static class TrainScorerCommand
         var data = new Option<string>("--data") { Required = true, Description = "Training pairs (JSON Lines)." };
         var validation = new Option<string>("--validation") { Required = true, Description = "Validation pairs (JSON Lines)." };
         var tokenizer = new Option<string>("--tokenizer") { Required = true, Description = "Folder with tokenizer.json." };
-        var from = new Option<string?>("--from") { Description = "Folder of the policy that a likelihood scorer begins from; without it an encoder is trained from random weights." };
+        var from = new Option<string?>("--from") { Description = "Folder of the policy or likelihood scorer that a likelihood scorer begins from; without it an encoder is trained from random weights." };
         var part = new Option<PairPart>("--part") { Description = "Which of the training pairs: all, a half, or a quarter of the second half; FirstHalf, ThirdQuarter and FourthQuarter share none." };
         var samples = new Option<string[]>("--samples") { Description = "Answers of policies to training documents (verb \"sample\").", AllowMultipleArgumentsPerToken = true };
         var validationSamples = new Option<string[]>("--validation-samples") { Description = "The same for validation documents.", AllowMultipleArgumentsPerToken = true };

@@ -28,7 +28,7 @@ public sealed record LikelihoodConfig
     /// <summary>Class names by index (id2label): one = a scalar reward, or several, one of which is "entailment".</summary>
     public required IReadOnlyList<string> Labels { get; init; }
 
-    /// <summary>Width of the head's token layer, m.</summary>
+    /// <summary>Width of the head's two layers, over tokens and over the answer, m.</summary>
     public int HeadSize { get; init; } = 128;
 
     public int PadTokenId { get; init; }
@@ -38,6 +38,9 @@ public sealed record LikelihoodConfig
 
     /// <summary>Values that the head reads per answer.</summary>
     public int AnswerWidth => (2 * HeadSize) + AnswerFeatures;
+
+    /// <summary>Values that a label is a weighted sum of: those of the answer, and the layer over them.</summary>
+    public int LabelWidth => AnswerWidth + HeadSize;
 
     /// <summary>What packing and batching need.</summary>
     public ScorerConfig Scorer => new(PairPacking.Likelihood, Decoder.VocabularySize, Decoder.MaxPositions, PadTokenId, Labels);

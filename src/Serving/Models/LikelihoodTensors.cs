@@ -6,7 +6,10 @@ public static class LikelihoodTensors
     /// <summary>Weights of the layer over the tokens of an answer, [m, 2 d + 6].</summary>
     public const string Token = "score.token";
 
-    /// <summary>Weights of the layer over the answer, [labels, 2 m + 5].</summary>
+    /// <summary>Weights of the layer over the answer, [m, 2 m + 5].</summary>
+    public const string Answer = "score.answer";
+
+    /// <summary>Weights of the labels, [labels, 3 m + 5].</summary>
     public const string Label = "score.label";
 
     /// <summary>The decoder's, then the head's.</summary>
@@ -15,7 +18,9 @@ public static class LikelihoodTensors
         .. DecoderTensors.Of(config.Decoder),
         new(Token + ".weight", config.HeadSize, config.TokenWidth),
         new(Token + ".bias", config.HeadSize),
-        new(Label + ".weight", config.Labels.Count, config.AnswerWidth),
+        new(Answer + ".weight", config.HeadSize, config.AnswerWidth),
+        new(Answer + ".bias", config.HeadSize),
+        new(Label + ".weight", config.Labels.Count, config.LabelWidth),
         new(Label + ".bias", config.Labels.Count),
     ];
 }

@@ -17,7 +17,10 @@ internal sealed class LikelihoodHeadNodes(GraphWriter graph, WeightNodes weights
         Tokens(hidden);
         Spread();
         Pooled();
-        Dense("pooled", LikelihoodTensors.Label, config.Labels.Count, config.AnswerWidth, "logits");
+        Dense("pooled", LikelihoodTensors.Answer, config.HeadSize, config.AnswerWidth, "answer_product");
+        graph.Node("Gelu", ["answer_product"], ["answer_output"], attributes: [("approximate", "none")]);
+        Concat(["pooled", "answer_output"], "judged");
+        Dense("judged", LikelihoodTensors.Label, config.Labels.Count, config.LabelWidth, "logits");
     }
 
     /// <summary>"with", "without" and "difference": log p of every token behind the source, without it, and the one less the other, [R, 1].</summary>

@@ -151,7 +151,7 @@ public sealed class LikelihoodModuleTests : IDisposable
         using var again = LikelihoodModule.FromPolicy(PolicyWeights.Load(Policy()), TinyScorer.EntailmentLabels, headSize: 16, seed: 5);
 
         Assert.Equal(parameters, scorer.DecoderParameters.Sum(parameter => parameter.numel()));
-        Assert.Equal((16 * (128 + 6)) + 16 + (2 * (32 + 5)) + 2, scorer.HeadParameters.Sum(parameter => parameter.numel()));
+        Assert.Equal((16 * (128 + 6)) + 16 + (16 * (32 + 5)) + 16 + (2 * (48 + 5)) + 2, scorer.HeadParameters.Sum(parameter => parameter.numel()));
         Assert.Equal(scorer.parameters().Count(), scorer.DecoderParameters.Count() + scorer.HeadParameters.Count());
         Assert.Equal(scorer.TokenWeight.ToFloats(), again.TokenWeight.ToFloats());
         Assert.Equal(0.5f, scorer.LabelWeight[1, 32].item<float>());

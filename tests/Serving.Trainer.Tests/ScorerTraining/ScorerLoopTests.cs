@@ -34,7 +34,13 @@ public sealed class ScorerLoopTests : IDisposable
             Assert.True(figures.Single(pair => pair.Name == "auc_Swapped").Value > 0.85, string.Join(", ", figures));
             var folder = Directory.CreateDirectory(_task.Run("scorer")).FullName;
             whole.Write(folder);
-            Assert.Equal(["not_entailment", "entailment"], Models.ScorerConfig.Read(folder).Labels);
+            Assert.Equal(["entailment", "retrieved", "swapped", "random", "recombined"], Models.ScorerConfig.Read(folder).Labels);
+
+            var (further, again) = new ScorerLoop(options with { From = folder, Steps = 0, Run = _task.Run("further") }, TimeProvider.System).Run();
+            further.Dispose();
+            Assert.Equal(figures, again);
+            var otherTask = options with { Task = ScorerTask.Reward, From = folder, Run = _task.Run("other") };
+            Assert.Contains("begin from a policy", Assert.Throws<InvalidDataException>(() => new ScorerLoop(otherTask, TimeProvider.System).Run()).Message);
         }
     }
 
