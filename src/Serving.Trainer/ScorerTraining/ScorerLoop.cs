@@ -17,8 +17,9 @@ internal sealed class ScorerLoop(ScorerTrainingOptions options, TimeProvider tim
     private const int LogEvery = 25;
     private const int CheckpointEvery = 250;
     private const double ClipNorm = 1.0;
+    private const int WatchedDescriptions = 400;
 
-    /// <summary>Runs to the end and returns the scorer and its figures on the validation pairs.</summary>
+    /// <summary>Runs to the end and returns the scorer and its figures on all validation pairs; on the way they are taken over some of them.</summary>
     public (TrainableScorer Scorer, IReadOnlyList<(string Name, double Value)> Figures) Run()
     {
         Directory.CreateDirectory(options.Run);
@@ -28,7 +29,7 @@ internal sealed class ScorerLoop(ScorerTrainingOptions options, TimeProvider tim
         var scorer = Create(TextTokenizer.Load(options.Tokenizer), labels.Names);
         var batches = Batches(training, scorer.Encoder);
         var validation = Groups(TaskExample.Read(options.Validation), options.ValidationSamples);
-        var evaluation = new ScorerEvaluation(validation, Batches(validation, scorer.Encoder), options.Task);
+        var evaluation = new ScorerEvaluation(validation, Batches(validation, scorer.Encoder), options.Task, WatchedDescriptions);
         var groups = scorer.Parameters.GroupBy(parameter => parameter.RateFactor, parameter => parameter.Parameter).ToArray();
         using var optimizer = optim.AdamW(
             groups.Select(group => new AdamW.ParamGroup(group, options.PeakLearningRate, 0.9, 0.98, weight_decay: options.WeightDecay)));
@@ -65,7 +66,9 @@ internal sealed class ScorerLoop(ScorerTrainingOptions options, TimeProvider tim
             }
         }
 
-        return (scorer, evaluation.Figures(scorer));
+        var figures = new ScorerEvaluation(validation, Batches(validation, scorer.Encoder), options.Task).Figures(scorer);
+        Console.WriteLine(string.Join("  ", figures.Select(figure => $"{figure.Name} {figure.Value:F3}")));
+        return (scorer, figures);
     }
 
     private double Step(TrainableScorer scorer, ScorerLabels labels, optim.Optimizer optimizer, IReadOnlyList<ScorerGroup> batch, int step)
