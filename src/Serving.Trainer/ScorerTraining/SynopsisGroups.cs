@@ -22,7 +22,7 @@ internal sealed class SynopsisGroups
     private static readonly (SynopsisKind Kind, double Weight)[] _reward =
     [
         (SynopsisKind.Retrieved, 0.6), (SynopsisKind.Truncated, 0.5), (SynopsisKind.Repeated, 0.3), (SynopsisKind.Shuffled, 0.2),
-        (SynopsisKind.FirstSentence, 0.3), (SynopsisKind.Swapped, 0.3),
+        (SynopsisKind.FirstSentence, 0.3), (SynopsisKind.Swapped, 0.3), (SynopsisKind.Random, 0.3),
     ];
 
     private readonly ScorerTask _task;
