@@ -70,13 +70,17 @@ internal static class TrainingBenchmark
         MaxPositions = 256,
     };
 
-    internal static void Step(PolicyModule policy, optim.Optimizer optimizer, Tensor ids)
+    internal static void Step(PolicyModule policy, optim.Optimizer optimizer, Tensor ids, int microBatches = 1)
     {
-        using var scope = NewDisposeScope();
-        optimizer.zero_grad();
-        policy.TokenLogProbs(ids).mean().neg().backward();
-        nn.utils.clip_grad_norm_(policy.parameters(), 1.0);
-        optimizer.step();
+        var gradients = new GradientStep(policy.Trained, optimizer, clipNorm: 1);
+        gradients.Begin(learningRate: 1e-3);
+        for (var part = 0; part < microBatches; part++)
+        {
+            using var scope = NewDisposeScope();                                // a micro-batch's graph is gone before the next begins
+            GradientStep.Add(policy.TokenLogProbs(ids.chunk(microBatches)[part]).mean().neg(), 1.0 / microBatches);
+        }
+
+        gradients.Apply();
     }
 
     /// <summary>fp32 torch.mm of 1024 x 1024 matrices, GFLOP/s of wall time.</summary>

@@ -98,7 +98,7 @@ public sealed class LikelihoodScorerTests : IDisposable
         var misshapen = Assert.Throws<ModelWeightsException>(() => LikelihoodGraph.Write(_folder.Path));
 
         Assert.Contains("\"score.label.bias\" is missing", missing.Message, StringComparison.Ordinal);
-        Assert.Contains("\"score.token.weight\" has shape [24, 132]", misshapen.Message, StringComparison.Ordinal);
+        Assert.Contains("\"score.token.weight\" has shape [24, 134]", misshapen.Message, StringComparison.Ordinal);
     }
 
     /// <summary>A pair of random tokens that pads to the same length as one of <paramref name="longest"/> tokens.</summary>
