@@ -84,7 +84,7 @@ internal sealed class SynopsisDamage
         return sentence.Length <= 160 ? sentence : sentence[..160];
     }
 
-    private static bool IsContent(string word) => word.Length >= 4 || word.All(char.IsAsciiDigit);
+    private static bool IsContent(string word) => word.Length >= 4 || (word.Length > 0 && word.All(char.IsAsciiDigit));
 
     private static WordClass ClassOf(string word) =>
         word.All(char.IsAsciiDigit) ? WordClass.Number

@@ -40,6 +40,7 @@ public sealed class SynopsisDamageTests : IDisposable
         var damage = new SynopsisDamage([Example("a", "reads maps")]);
 
         Assert.Null(damage.Swap("a bit", "nothing", new Random(1)));
+        Assert.Null(new SynopsisDamage([Example("a", "a  1")]).Swap("a  7", "It has 1.", new Random(1)));        // two spaces hold no word
         Assert.Null(damage.Swap("old trees", "It reads maps.", new Random(1)));
     }
 
