@@ -106,7 +106,7 @@ public sealed class LikelihoodModule : Module<Tensor, Tensor, Tensor, Tensor>
         var likelihood = stack([with, without, difference, with * overlap, without * overlap], 1);
         var numbers = cat([likelihood * LikelihoodConfig.LogProbScale, overlap.unsqueeze(1)], 1);
         var features = cat([hidden.index_select(0, batch.Predicting), hidden.index_select(0, batch.Read), numbers], 1);           // [R, 2 d + 6]
-        var tokens = batch.PerAnswer(functional.gelu(Weights.Linear(features, TokenWeight, ComputeType, TokenBias)));             // [S, A, m]
+        var tokens = batch.PerAnswer(functional.gelu(Weights.Linear(Weights.Drop(features, Policy.Dropout), TokenWeight, ComputeType, TokenBias)));             // [S, A, m]
         var likelihoods = batch.PerAnswer(stack([with, difference, overlap], 1));                                                // [S, A, 3]
         var means = batch.Mean(likelihoods);
         var least = batch.Most(likelihoods.neg()).neg();
@@ -115,7 +115,7 @@ public sealed class LikelihoodModule : Module<Tensor, Tensor, Tensor, Tensor>
             batch.Mean(tokens), batch.Most(tokens),
             means.narrow(1, 0, 1), least.narrow(1, 0, 1), means.narrow(1, 1, 1), least.narrow(1, 1, 1), means.narrow(1, 2, 1),
         ];
-        var answers = cat(pooled, 1);
+        var answers = Weights.Drop(cat(pooled, 1), Policy.Dropout);
         var judged = cat([answers, functional.gelu(functional.linear(answers, AnswerWeight, AnswerBias))], 1);
         return functional.linear(judged, LabelWeight, LabelBias);
     }

@@ -13,6 +13,9 @@ internal sealed class ChunkedLogProbs : autograd.SingleTensorFunction<ChunkedLog
     /// <summary>Logits alive at a time: 8 MB of fp32, of the order of a core's share of the last cache.</summary>
     private const int LogitsPerChunk = 1 << 21;
 
+    /// <summary>On a GPU 256 MB: fewer, larger kernels.</summary>
+    private const int LogitsPerChunkOnGpu = 1 << 26;
+
     public override string Name => nameof(ChunkedLogProbs);
 
     /// <param name="hidden">[R, d].</param>
@@ -23,7 +26,7 @@ internal sealed class ChunkedLogProbs : autograd.SingleTensorFunction<ChunkedLog
     /// <returns>[R].</returns>
     public static Tensor Of(Tensor hidden, Tensor projection, Tensor targets, ScalarType compute, int chunk = 0)
     {
-        var rows = chunk > 0 ? chunk : (int)Math.Max(1, LogitsPerChunk / projection.shape[0]);
+        var rows = chunk > 0 ? chunk : (int)Math.Max(1, (hidden.device_type == DeviceType.CPU ? LogitsPerChunk : LogitsPerChunkOnGpu) / projection.shape[0]);
         return apply(hidden, projection, targets, compute, rows, new Wanted(hidden.requires_grad, projection.requires_grad));
     }
 

@@ -104,12 +104,13 @@ internal sealed class DecoderLayer : Module
 
     /// <summary>[B, T, d] to [B, T, d].</summary>
     /// <param name="mask">What a position may look at, bool [B, 1, T, T]; null = everything up to itself.</param>
-    public Tensor Apply(Tensor x, Tensor cos, Tensor sin, ScalarType compute, Tensor? mask = null)
+    /// <param name="dropout">Share of the values of either sub-layer that are dropped while gradients are recorded.</param>
+    public Tensor Apply(Tensor x, Tensor cos, Tensor sin, ScalarType compute, Tensor? mask = null, double dropout = 0)
     {
         using var scope = NewDisposeScope();
-        x = x + Attend(Norm(x, InputNorm), cos, sin, compute, mask);
+        x = x + Weights.Drop(Attend(Norm(x, InputNorm), cos, sin, compute, mask), dropout);
         var gateUp = Linear(Norm(x, PostNorm), GateUp, null, Adapters?.GateUp, compute).chunk(2, -1);
-        return (x + Linear(Activate(gateUp[0]) * gateUp[1], Down, null, Adapters?.Down, compute)).MoveToOuterDisposeScope();
+        return (x + Weights.Drop(Linear(Activate(gateUp[0]) * gateUp[1], Down, null, Adapters?.Down, compute), dropout)).MoveToOuterDisposeScope();
     }
 
     private Tensor Attend(Tensor x, Tensor cos, Tensor sin, ScalarType compute, Tensor? mask)

@@ -56,6 +56,12 @@ public sealed class PolicyModule : Module<Tensor, Tensor>
     /// <summary>Keep the input of every layer only and compute the layer again backwards: a third more time for a fraction of the memory.</summary>
     public bool GradientCheckpointing { get; set; }
 
+    /// <summary>
+    /// Share of hidden values dropped after the embeddings and each sub-layer while gradients are recorded: for many passes over few data. Not together with
+    /// <see cref="GradientCheckpointing"/>.
+    /// </summary>
+    public double Dropout { get; set; }
+
     /// <summary>LoRA is trained instead of the weights, see <see cref="Adapt"/>.</summary>
     public bool Adapted => _layers.Any(layer => layer.Adapters is not null);
 
@@ -185,14 +191,19 @@ public sealed class PolicyModule : Module<Tensor, Tensor>
     /// <summary>cos and sin [T, hd] or [B, 1, T, hd].</summary>
     private Tensor Encode(Tensor ids, Tensor cos, Tensor sin, Tensor? mask)
     {
+        if (GradientCheckpointing && Dropout > 0)
+        {
+            throw new InvalidOperationException("A recomputed layer would drop other values than at first: train without dropout or without gradient checkpointing.");
+        }
+
         using var scope = NewDisposeScope();                                    // what the gradients need is kept by the graph
         var x = _embedding.index_select(0, ids.reshape(-1)).view(ids.shape[0], ids.shape[1], Config.HiddenSize);
-        x = Config.EmbeddingScale == 1 ? x : x * Config.EmbeddingScale;
+        x = Weights.Drop(Config.EmbeddingScale == 1 ? x : x * Config.EmbeddingScale, Dropout);
         foreach (var layer in _layers)
         {
             x = GradientCheckpointing && is_grad_enabled()
                 ? RecomputedLayer.Of(layer, x, cos, sin, ComputeType, mask)
-                : layer.Apply(x, cos, sin, ComputeType, mask);
+                : layer.Apply(x, cos, sin, ComputeType, mask, Dropout);
         }
 
         return Weights.RmsNorm(x, _norm, Config.NormEpsilon, Config.UnitOffsetNorm).MoveToOuterDisposeScope();

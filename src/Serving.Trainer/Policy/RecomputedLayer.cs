@@ -5,7 +5,7 @@ namespace Serving.Trainer.Policy;
 
 /// <summary>
 /// Gradient checkpointing of a <see cref="DecoderLayer"/>: forwards only its input is kept, backwards the layer is computed again, with a graph of its own
-/// that lives for that moment. Layers draw nothing at random, so the second time gives the same values.
+/// that lives for that moment. Nothing is drawn at random, so the second time gives the same values.
 /// </summary>
 internal sealed class RecomputedLayer : autograd.SingleTensorFunction<RecomputedLayer>
 {

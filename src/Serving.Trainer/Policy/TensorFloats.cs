@@ -10,7 +10,7 @@ internal static class TensorFloats
     {
         using var scope = NewDisposeScope();
         using var quiet = no_grad();
-        var flat = tensor.detach().to(ScalarType.Float32).contiguous();
+        var flat = tensor.detach().cpu().to(ScalarType.Float32).contiguous();
         return MemoryMarshal.Cast<byte, float>(flat.bytes).ToArray();
     }
 }

@@ -11,7 +11,7 @@ internal static class Weights
     public static Parameter Normal(Generator generator, double deviation, ScalarType type, params long[] shape)
     {
         using var scope = NewDisposeScope();
-        return new Parameter((randn(shape, type, generator: generator) * deviation).MoveToOuterDisposeScope());
+        return new Parameter((randn(shape, type, CPU, generator: generator) * deviation).to(get_default_device()).MoveToOuterDisposeScope());  // the same numbers everywhere
     }
 
     public static Parameter Ones(long size, ScalarType type = ScalarType.Float32) => new(ones(size, type));
@@ -33,6 +33,10 @@ internal static class Weights
 
     /// <summary>Rounds to the compute type; with float32 the tensor as it is (parameters may be float64).</summary>
     public static Tensor Round(Tensor x, ScalarType compute) => compute == ScalarType.Float32 ? x : x.to(compute);
+
+    /// <summary>Dropout (Srivastava et al. 2014) while gradients are recorded; otherwise the tensor as it is.</summary>
+    /// <param name="share">Of the values that are dropped; 0 = none.</param>
+    public static Tensor Drop(Tensor x, double share) => share > 0 && is_grad_enabled() ? functional.dropout(x, share, training: true) : x;
 
     /// <summary>x / sqrt(mean(x^2) + eps) * w over the last dimension; with unit offset * (1 + w).</summary>
     public static Tensor RmsNorm(Tensor x, Tensor weight, double epsilon, bool unitOffset = false) =>

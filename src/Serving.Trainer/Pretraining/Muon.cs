@@ -53,7 +53,8 @@ internal sealed class Muon : IDisposable
     {
         foreach (var momentum in _momenta)
         {
-            writer.Write(momentum.bytes);
+            using var values = momentum.cpu();
+            writer.Write(values.bytes);
         }
     }
 
@@ -63,7 +64,9 @@ internal sealed class Muon : IDisposable
     {
         foreach (var momentum in _momenta)
         {
-            reader.ReadExactly(momentum.bytes);
+            using var values = empty_like(momentum, device: CPU);
+            reader.ReadExactly(values.bytes);
+            momentum.copy_(values);
         }
     }
 

@@ -22,16 +22,18 @@ public sealed class PolicyPretraining(PretrainOptions options, TimeProvider time
     /// <summary>Stops before step <paramref name="until"/> of the same schedule, with a checkpoint.</summary>
     internal (PolicyModule Policy, double ValidationLoss) Run(int until)
     {
+        options.Device.Use();
         Directory.CreateDirectory(options.Run);
         var tokenizer = TextTokenizer.Load(options.Tokenizer);
         var task = new TaskTokens(tokenizer);
-        var batches = new PretrainBatches(Tokens(PairParts.Of(TaskExample.Read(options.Data), options.Part), task), task, tokenizer.VocabularySize, options.TokensPerBatch, options.Seed);
+        var batches = new PretrainBatches(Rows(options, task), task, tokenizer.VocabularySize, options.TokensPerBatch, options.Seed);
         var validation = new PretrainBatches(Tokens(TaskExample.Read(options.Validation), task), task, tokenizer.VocabularySize, options.TokensPerBatch, options.Seed);
         var policy = options.From is { } start ? PrunedPolicy.Of(start, options.KeepLayers) : new PolicyModule(Config(tokenizer, task), (ulong)options.Seed);
         policy.ComputeType = options.BFloat16 ? ScalarType.BFloat16 : ScalarType.Float32;
+        policy.Dropout = options.Dropout;
         using var optimizer = new PolicyOptimizer(policy, options.Optimizer, options.WeightDecay);
         var checkpoint = new RunCheckpoint(options.Run, options.Settings());
-        var (first, copies) = options.Resume && checkpoint.Exists ? checkpoint.Restore(path => ReadWeights(path, policy), optimizer.Read) : (0, false);
+        var (first, copies) = options.Resume && checkpoint.Exists ? checkpoint.Restore(weights => ReadWeights(weights, policy), optimizer.Read) : (0, false);
         var rate = new LearningRate(options.PeakLearningRate, WarmUp: Math.Min(100, options.Steps / 10), options.Steps);
         using var log = new RunLog(options.Run, options.Steps, time, options.Resume ? first : null);
         Console.WriteLine($"{policy.Config.Parameters:N0} parameters, {batches.TokensPerEpoch:N0} tokens an epoch, "
@@ -40,6 +42,7 @@ public sealed class PolicyPretraining(PretrainOptions options, TimeProvider time
         var (tokens, since) = (0L, time.GetTimestamp());
         for (var step = first; step < until; step++)
         {
+            random.manual_seed(unchecked(((long)options.Seed << 32) ^ step));                  // dropout is a function of (seed, step) too
             var batch = batches.Batch(step, CopyShare(step, copies));
             var loss = Gradient(policy, batch);
             optimizer.Step(rate.At(step));
@@ -59,7 +62,7 @@ public sealed class PolicyPretraining(PretrainOptions options, TimeProvider time
 
             if ((step + 1) % options.CheckpointEvery == 0 || step + 1 == until)
             {
-                checkpoint.Save(step + 1, path => PolicyWeights.WriteTensors(policy, path), optimizer.Write, copies);
+                checkpoint.Save(step + 1, weights => PolicyWeights.WriteTensors(policy, weights), optimizer.Write, copies);
                 log.Write(step, ("validation", ValidationLoss(policy, validation)));
                 (tokens, since) = (0, time.GetTimestamp());
             }
@@ -118,6 +121,15 @@ public sealed class PolicyPretraining(PretrainOptions options, TimeProvider time
 
     private static List<(int[], int[])> Tokens(IEnumerable<TaskExample> examples, TaskTokens task) =>
         [.. examples.Select(example => (task.Document(example.Document), task.Response(example.Summary)))];
+
+    /// <summary>The run's pairs, and the descriptions that none of them has, for language modelling.</summary>
+    internal static IReadOnlyList<(int[] Document, int[] Response)> Rows(PretrainOptions options, TaskTokens task)
+    {
+        var pairs = PairParts.Of(TaskExample.Read(options.Data), options.Part);
+        var paired = pairs.Select(pair => pair.Document).ToHashSet();
+        var documents = options.Descriptions is { } path ? TaskExample.ReadDocuments(path).Where(example => !paired.Contains(example.Document)) : [];
+        return [.. Tokens(pairs, task), .. documents.Select(example => (task.Document(example.Document), Array.Empty<int>()))];
+    }
 
     private static void ReadWeights(string path, PolicyModule policy)
     {

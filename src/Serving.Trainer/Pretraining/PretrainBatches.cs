@@ -26,7 +26,7 @@ public sealed class PretrainBatches
     private readonly int[][] _buckets;
     private readonly long[] _tokensUpTo;
 
-    /// <param name="rows">Token ids of documents and responses, already cut; a response ends with its end token.</param>
+    /// <param name="rows">Token ids of documents and responses, already cut; a response ends with its end token, or is empty: a document alone.</param>
     public PretrainBatches(IReadOnlyList<(int[] Document, int[] Response)> rows, TaskTokens task, int vocabularySize, int tokensPerBatch, int seed)
     {
         (_rows, _task, _vocabularySize, _tokensPerBatch, _seed) = (rows, task, vocabularySize, tokensPerBatch, seed);

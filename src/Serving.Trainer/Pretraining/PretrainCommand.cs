@@ -12,6 +12,7 @@ internal static class PretrainCommand
     {
         var data = new Option<string>("--data") { Required = true, Description = "Training pairs (JSON Lines)." };
         var validation = new Option<string>("--validation") { Required = true, Description = "Validation pairs (JSON Lines)." };
+        var descriptions = new Option<string?>("--descriptions") { Description = "Documents without summaries (JSON Lines), for language modelling beside the pairs." };
         var tokenizer = new Option<string>("--tokenizer") { Required = true, Description = "Folder with tokenizer.json." };
         var run = new Option<string>("--run") { Required = true, Description = "Folder for checkpoints and the log." };
         var models = new Option<string>("--models") { DefaultValueFactory = _ => "models", Description = "Registry root." };
@@ -30,14 +31,17 @@ internal static class PretrainCommand
         var steps = new Option<int>("--steps") { DefaultValueFactory = _ => 2900 };
         var batch = new Option<int>("--batch-tokens") { DefaultValueFactory = _ => 4096 };
         var rate = new Option<double>("--learning-rate") { DefaultValueFactory = _ => 2e-3 };
+        var decay = new Option<double>("--weight-decay") { DefaultValueFactory = _ => 0.05 };
+        var dropout = new Option<double>("--dropout") { Description = "Share of hidden values dropped while training: 0.1 for more than about four passes over the data." };
         var seed = new Option<int>("--seed") { DefaultValueFactory = _ => 1 };
         var copy = new Option<bool>("--copy-exercises") { DefaultValueFactory = _ => true, Description = "Practise copying." };
         var checkpointEvery = new Option<int>("--checkpoint-every") { DefaultValueFactory = _ => 200, Description = "Steps between checkpoints." };
+        var device = new Option<TrainingDevice>("--device") { Description = "cpu, or cuda in a build with -p:Accelerator=cuda." };
         var resume = new Option<bool>("--resume") { Description = "Go on from the last checkpoint of --run." };
         var command = new Command("pretrain", "Train a policy from random weights: language modelling, the task and copy exercises.")
         {
-            data, validation, tokenizer, run, models, name, from, keep, part, hidden, layers, heads, keyValueHeads, intermediate,
-            family, optimizer, bfloat16, steps, batch, rate, seed, copy, checkpointEvery, resume,
+            data, validation, descriptions, tokenizer, run, models, name, from, keep, part, hidden, layers, heads, keyValueHeads, intermediate,
+            family, optimizer, bfloat16, steps, batch, rate, decay, dropout, seed, copy, checkpointEvery, device, resume,
         };
         command.SetAction(arguments =>
         {
@@ -45,6 +49,7 @@ internal static class PretrainCommand
             {
                 Data = arguments.GetRequiredValue(data),
                 Validation = arguments.GetRequiredValue(validation),
+                Descriptions = arguments.GetValue(descriptions),
                 Tokenizer = arguments.GetRequiredValue(tokenizer),
                 Run = arguments.GetRequiredValue(run),
                 From = arguments.GetValue(from),
@@ -61,9 +66,12 @@ internal static class PretrainCommand
                 Steps = arguments.GetValue(steps),
                 TokensPerBatch = arguments.GetValue(batch),
                 PeakLearningRate = arguments.GetValue(rate),
+                WeightDecay = arguments.GetValue(decay),
+                Dropout = arguments.GetValue(dropout),
                 Seed = arguments.GetValue(seed),
                 CopyExercises = arguments.GetValue(copy),
                 CheckpointEvery = arguments.GetValue(checkpointEvery),
+                Device = arguments.GetValue(device),
                 Resume = arguments.GetValue(resume),
             };
             var (policy, loss) = new PolicyPretraining(options, TimeProvider.System).Run();
@@ -83,11 +91,15 @@ internal static class PretrainCommand
                     ["from"] = options.From is null ? null : DataChecksum.Of(Path.Combine(options.From, ModelFiles.Weights)),
                     ["keep_layers"] = options.KeepLayers.Count == 0 ? null : new JsonArray([.. options.KeepLayers.Select(layer => (JsonNode)layer)]),
                     ["part"] = options.Part.ToString(),
+                    ["device"] = options.Device.ToString(),
                     ["seed"] = options.Seed,
                     ["steps"] = options.Steps,
                     ["batch_tokens"] = options.TokensPerBatch,
                     ["learning_rate"] = options.PeakLearningRate,
+                    ["weight_decay"] = options.WeightDecay,
+                    ["dropout"] = options.Dropout,
                     ["data"] = DataChecksum.Of(options.Data),
+                    ["descriptions"] = options.Descriptions is null ? null : DataChecksum.Of(options.Descriptions),
                 },
                 figures: new JsonObject { ["validation_loss"] = loss });
             Console.WriteLine($"published {version.Id}, validation loss {loss:F3} nats per summary token");

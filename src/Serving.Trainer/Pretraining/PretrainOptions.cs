@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Serving.Models;
+using Serving.Trainer.Policy;
 
 namespace Serving.Trainer.Pretraining;
 
@@ -10,6 +11,9 @@ public sealed record PretrainOptions
     public required string Data { get; init; }
 
     public required string Validation { get; init; }
+
+    /// <summary>JSON Lines of documents without summaries, for language modelling beside the pairs; null = none.</summary>
+    public string? Descriptions { get; init; }
 
     /// <summary>Folder with tokenizer.json.</summary>
     public required string Tokenizer { get; init; }
@@ -46,6 +50,9 @@ public sealed record PretrainOptions
 
     public double WeightDecay { get; init; } = 0.05;
 
+    /// <summary>Share of hidden values that are dropped (<see cref="PolicyModule.Dropout"/>).</summary>
+    public double Dropout { get; init; }
+
     public int TokensPerBatch { get; init; } = 4096;
 
     public int Seed { get; init; } = 1;
@@ -55,6 +62,8 @@ public sealed record PretrainOptions
 
     /// <summary>Products in bfloat16 (master weights stay fp32): faster where the processor multiplies in it, slower elsewhere.</summary>
     public bool BFloat16 { get; init; }
+
+    public TrainingDevice Device { get; init; }
 
     /// <summary>Steps between checkpoints.</summary>
     public int CheckpointEvery { get; init; } = 200;
@@ -72,6 +81,7 @@ public sealed record PretrainOptions
 
         settings[nameof(Data)] = DataChecksum.Of(Data);
         settings[nameof(Validation)] = DataChecksum.Of(Validation);
+        settings[nameof(Descriptions)] = Descriptions is null ? null : DataChecksum.Of(Descriptions);
         settings[nameof(Tokenizer)] = DataChecksum.Of(Path.Combine(Tokenizer, ModelFiles.Tokenizer));
         return settings;
     }

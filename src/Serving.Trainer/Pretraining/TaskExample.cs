@@ -9,7 +9,14 @@ public sealed record TaskExample(string Id, string Section, string Document, str
 
     /// <summary>Reads JSON Lines with the fields id, section, document, summary.</summary>
     /// <exception cref="InvalidDataException">A line is damaged; the message names file and line.</exception>
-    public static IReadOnlyList<TaskExample> Read(string path)
+    public static IReadOnlyList<TaskExample> Read(string path) => Read(path, example => example.Summary is { Length: > 0 }, "document or summary is missing");
+
+    /// <summary>Reads JSON Lines of documents alone: the summary of each is empty.</summary>
+    /// <exception cref="InvalidDataException">A line is damaged; the message names file and line.</exception>
+    public static IReadOnlyList<TaskExample> ReadDocuments(string path) =>
+        [.. Read(path, _ => true, "document is missing").Select(example => example with { Summary = "" })];
+
+    private static List<TaskExample> Read(string path, Func<TaskExample, bool> whole, string problem)
     {
         var examples = new List<TaskExample>();
         foreach (var line in File.ReadLines(path))
@@ -22,7 +29,7 @@ public sealed record TaskExample(string Id, string Section, string Document, str
             try
             {
                 var example = JsonSerializer.Deserialize<TaskExample>(line, _json);
-                examples.Add(example is { Document.Length: > 0, Summary.Length: > 0 } ? example : throw new JsonException("document or summary is missing"));
+                examples.Add(example is { Document.Length: > 0 } && whole(example) ? example : throw new JsonException(problem));
             }
             catch (JsonException e)
             {

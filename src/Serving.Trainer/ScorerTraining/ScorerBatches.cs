@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Serving.Scoring;
 
 namespace Serving.Trainer.ScorerTraining;
@@ -6,6 +7,7 @@ namespace Serving.Trainer.ScorerTraining;
 internal sealed class ScorerBatches
 {
     private const int BucketRows = 512;
+    private const int BatchesAhead = 8;
     private const int UsualAnswer = 12;                                         // tokens; only the size of a batch depends on it
 
     private readonly SynopsisGroups _groups;
@@ -32,7 +34,42 @@ internal sealed class ScorerBatches
         }
     }
 
-    public IReadOnlyList<ScorerGroup> Batch(int step)
+    /// <summary>The batches of the steps from <paramref name="first"/> to before <paramref name="end"/>, built on another thread while the ones before are used.</summary>
+    public IEnumerable<IReadOnlyList<ScorerGroup>> Ahead(int first, int end)
+    {
+        using var ready = new BlockingCollection<IReadOnlyList<ScorerGroup>>(BatchesAhead);
+        using var stop = new CancellationTokenSource();
+        var building = Task.Run(() =>
+        {
+            try
+            {
+                for (var step = first; step < end; step++)
+                {
+                    ready.Add(Batch(step), stop.Token);
+                }
+            }
+            finally
+            {
+                ready.CompleteAdding();
+            }
+        });
+        try
+        {
+            foreach (var batch in ready.GetConsumingEnumerable())
+            {
+                yield return batch;
+            }
+
+            building.GetAwaiter().GetResult();                                    // what it threw
+        }
+        finally
+        {
+            stop.Cancel();
+            building.ContinueWith(_ => { }, TaskScheduler.Default).Wait();
+        }
+    }
+
+    private IReadOnlyList<ScorerGroup> Batch(int step)
     {
         var random = new Random(unchecked((_seed * 1_000_003) ^ (step * 7_919)));
         var token = random.NextInt64(_tokensUpTo[^1]);

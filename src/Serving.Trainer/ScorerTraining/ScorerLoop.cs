@@ -22,6 +22,7 @@ internal sealed class ScorerLoop(ScorerTrainingOptions options, TimeProvider tim
     /// <summary>Runs to the end and returns the scorer and its figures on all validation pairs; on the way they are taken over some of them.</summary>
     public (TrainableScorer Scorer, IReadOnlyList<(string Name, double Value)> Figures) Run()
     {
+        options.Device.Use();
         Directory.CreateDirectory(options.Run);
         random.manual_seed(options.Seed);
         var training = Groups(PairParts.Of(TaskExample.Read(options.Data), options.Part), options.Samples);
@@ -40,7 +41,7 @@ internal sealed class ScorerLoop(ScorerTrainingOptions options, TimeProvider tim
         Console.WriteLine($"{training.Examples.Count:N0} descriptions, {scorer.Parameters.Sum(parameter => parameter.Parameter.numel()):N0} parameters");
         log.Write(first, [.. evaluation.Figures(scorer)]);                                    // a likelihood scorer knows something before its first step
         var (pairs, since) = (0L, time.GetTimestamp());
-        for (var step = first; step < options.Steps; step++)
+        foreach (var (step, batch) in batches.Ahead(first, options.Steps).Select((batch, i) => (first + i, batch)))
         {
             var groupRates = groups.Select(group => group.Key * rate.At(step)).ToArray();
             foreach (var (group, groupRate) in optimizer.ParamGroups.Zip(groupRates))
@@ -49,7 +50,6 @@ internal sealed class ScorerLoop(ScorerTrainingOptions options, TimeProvider tim
             }
 
             random.manual_seed(unchecked(((long)options.Seed << 32) ^ step));                  // dropout is a function of (seed, step) too
-            var batch = batches.Batch(step);
             var loss = Step(scorer, labels, optimizer, batch, step);
             pairs += batch.Sum(group => group.Answers.Count);
             if (step % LogEvery == 0)
@@ -107,6 +107,7 @@ internal sealed class ScorerLoop(ScorerTrainingOptions options, TimeProvider tim
             var scorer = LikelihoodConfig.Matches(start)
                 ? Trained(start, labels)
                 : LikelihoodModule.FromPolicy(PolicyWeights.Load(start), labels, seed: (ulong)options.Seed, padTokenId: pad);
+            scorer.Policy.Dropout = options.Dropout;
             return new LikelihoodTraining(scorer, new PairEncoder(tokenizer, scorer.Config), options.DecoderRate);
         }
 

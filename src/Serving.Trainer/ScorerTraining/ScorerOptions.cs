@@ -1,3 +1,4 @@
+using Serving.Trainer.Policy;
 using Serving.Trainer.Pretraining;
 
 namespace Serving.Trainer.ScorerTraining;
@@ -69,6 +70,8 @@ public sealed record ScorerTrainingOptions
     public int LongestSource { get; init; } = 128;
 
     public int Seed { get; init; } = 1;
+
+    public TrainingDevice Device { get; init; }
 
     public bool Resume { get; init; }
 }

@@ -22,7 +22,7 @@ internal sealed class SynopsisGroups
     private static readonly (SynopsisKind Kind, double Weight)[] _reward =
     [
         (SynopsisKind.Retrieved, 0.6), (SynopsisKind.Truncated, 0.5), (SynopsisKind.Repeated, 0.3), (SynopsisKind.Shuffled, 0.2),
-        (SynopsisKind.FirstSentence, 0.3), (SynopsisKind.Swapped, 0.3), (SynopsisKind.Random, 0.3),
+        (SynopsisKind.FirstSentence, 0.3), (SynopsisKind.Random, 0.3),
     ];
 
     private readonly ScorerTask _task;
@@ -51,16 +51,21 @@ internal sealed class SynopsisGroups
     /// <summary>Every kind that groups hold beside the own synopsis.</summary>
     public IReadOnlyList<SynopsisKind> Kinds { get; }
 
-    /// <summary>The own synopsis and <paramref name="size"/> - 1 others; a reward's groups hold two of the policy's answers where there are any.</summary>
+    /// <summary>
+    /// The own synopsis and <paramref name="size"/> - 1 others. Half of a reward's groups are the policy's answers where there are any: the own synopsis is better than
+    /// each, and of two the one that is clearly closer to it.
+    /// </summary>
     public SynopsisGroup Draw(int index, int size, Random random)
     {
-        var (synopses, kinds) = (new List<string> { Examples[index].Summary }, new List<SynopsisKind> { SynopsisKind.Own });
+        var own = Examples[index].Summary;
+        var (synopses, kinds) = (new List<string> { own }, new List<SynopsisKind> { SynopsisKind.Own });
         var preferences = new List<(int, int)>();
-        if (_task == ScorerTask.Reward && Pair(index, random) is var (closer, other))
+        if (_task == ScorerTask.Reward && _samples.TryGetValue(Examples[index].Id, out var samples))
         {
-            synopses.AddRange([closer, other]);
-            kinds.AddRange([SynopsisKind.Sampled, SynopsisKind.Sampled]);
-            preferences.Add((1, 2));
+            var answers = random.GetItems(samples, size / 2).Distinct().Where(answer => !string.Equals(answer, own, StringComparison.OrdinalIgnoreCase)).ToArray();
+            synopses.AddRange(answers);
+            kinds.AddRange(answers.Select(_ => SynopsisKind.Sampled));
+            preferences.AddRange(Closer([.. answers.Select(answer => Rouge.L(answer, own))]));
         }
 
         while (synopses.Count < size)
@@ -76,6 +81,13 @@ internal sealed class SynopsisGroups
         preferences.AddRange(Enumerable.Range(1, synopses.Count - 1).Select(worse => (0, worse)));
         return new SynopsisGroup(index, synopses, kinds, preferences);
     }
+
+    /// <summary>Of every two answers that differ clearly the closer one first; the own synopsis is number 0 of the group.</summary>
+    private static IEnumerable<(int Better, int Worse)> Closer(double[] closeness) =>
+        from a in Enumerable.Range(0, closeness.Length)
+        from b in Enumerable.Range(0, closeness.Length)
+        where closeness[a] - closeness[b] >= ClearlyCloser
+        select (1 + a, 1 + b);
 
     /// <summary>Two of the policy's answers, first the one that is clearly closer to the own synopsis (ROUGE-L); null where there are no such two.</summary>
     public (string Closer, string Other)? Pair(int index, Random random)

@@ -32,12 +32,15 @@ internal static class TrainScorerCommand
         var steps = new Option<int>("--steps") { DefaultValueFactory = _ => 3000 };
         var rate = new Option<double>("--learning-rate") { DefaultValueFactory = _ => 1e-3 };
         var decoderRate = new Option<double>("--decoder-rate") { DefaultValueFactory = _ => 0.1, Description = "Learning rate of a likelihood scorer's decoder relative to its head's; 0 = frozen." };
+        var decay = new Option<double>("--weight-decay") { DefaultValueFactory = _ => 0.05 };
+        var dropout = new Option<double>("--dropout") { DefaultValueFactory = _ => 0.1, Description = "Share of hidden values dropped while training." };
         var seed = new Option<int>("--seed") { DefaultValueFactory = _ => 1 };
+        var device = new Option<TrainingDevice>("--device") { Description = "cpu, or cuda in a build with -p:Accelerator=cuda." };
         var resume = new Option<bool>("--resume") { Description = "Go on from the last checkpoint of --run." };
         var command = new Command("train-scorer", "Train an entailment or reward model.")
         {
             task, data, validation, tokenizer, from, part, samples, validationSamples,
-            hidden, layers, heads, intermediate, masked, batch, groupSize, run, models, name, steps, rate, decoderRate, seed, resume,
+            hidden, layers, heads, intermediate, masked, batch, groupSize, run, models, name, steps, rate, decoderRate, decay, dropout, seed, device, resume,
         };
         command.SetAction(arguments =>
         {
@@ -62,7 +65,10 @@ internal static class TrainScorerCommand
                 Steps = arguments.GetValue(steps),
                 PeakLearningRate = arguments.GetValue(rate),
                 DecoderRate = arguments.GetValue(decoderRate),
+                WeightDecay = arguments.GetValue(decay),
+                Dropout = arguments.GetValue(dropout),
                 Seed = arguments.GetValue(seed),
+                Device = arguments.GetValue(device),
                 Resume = arguments.GetValue(resume),
             };
             var (scorer, figures) = new ScorerLoop(options, TimeProvider.System).Run();
@@ -79,11 +85,17 @@ internal static class TrainScorerCommand
                 {
                     ["verb"] = "train-scorer",
                     ["task"] = options.Task.ToString(),
+                    ["device"] = options.Device.ToString(),
                     ["seed"] = options.Seed,
                     ["steps"] = options.Steps,
                     ["from"] = options.From,
                     ["part"] = options.Part.ToString(),
                     ["learning_rate"] = options.PeakLearningRate,
+                    ["decoder_rate"] = options.DecoderRate,
+                    ["weight_decay"] = options.WeightDecay,
+                    ["dropout"] = options.Dropout,
+                    ["group_size"] = options.GroupSize,
+                    ["batch_tokens"] = options.TokensPerBatch,
                     ["data"] = DataChecksum.Of(options.Data),
                 },
                 figures: new JsonObject(figures.Select(figure => KeyValuePair.Create(figure.Name, (JsonNode?)figure.Value))));

@@ -25,12 +25,14 @@ public sealed class PolicyPretrainingTests : IDisposable
         }
     }
 
-    [Fact]
-    public void A_run_stopped_at_a_checkpoint_and_resumed_gives_the_same_bits_and_the_same_losses()
+    [Theory]
+    [InlineData(0)]
+    [InlineData(0.2)]
+    public void A_run_stopped_at_a_checkpoint_and_resumed_gives_the_same_bits_and_the_same_losses(double dropout)
     {
-        using var whole = new PolicyPretraining(Options("whole", steps: 40), TimeProvider.System).Run().Policy;
+        using var whole = new PolicyPretraining(Options("whole", steps: 40) with { Dropout = dropout }, TimeProvider.System).Run().Policy;
         // A run of the same schedule that dies after its checkpoint at step 20: the folder is what a kill leaves behind.
-        var options = Options("stopped", steps: 40);
+        var options = Options("stopped", steps: 40) with { Dropout = dropout };
         using (var _ = new PolicyPretraining(options, TimeProvider.System).Run(until: 20).Policy)
         {
         }
@@ -39,6 +41,35 @@ public sealed class PolicyPretrainingTests : IDisposable
 
         Assert.All(whole.named_parameters(), pair => Assert.Equal(pair.parameter.ToFloats(), resumed.get_parameter(pair.name)!.ToFloats()));
         Assert.Equal(Losses("whole"), Losses("stopped"));
+    }
+
+    [Fact]
+    public void Descriptions_that_no_pair_has_are_language_modelling_beside_the_pairs()
+    {
+        var descriptions = _task.Run("descriptions.jsonl");
+        File.WriteAllLines(descriptions, [File.ReadAllLines(_task.Data)[0], """{"id":"x","section":"s","document":"A converter for comets that no pair has."}"""]);
+        var (plain, more) = (Options("plain", steps: 1), Options("more", steps: 1) with { Descriptions = descriptions });
+        var (without, _) = new PolicyPretraining(plain, TimeProvider.System).Run();
+        var (with, _) = new PolicyPretraining(more, TimeProvider.System).Run();
+        without.Dispose();
+        with.Dispose();
+        var rows = PolicyPretraining.Rows(more, new TaskTokens(_task.Tokenizer));
+
+        Assert.Equal(_task.Examples.Count + 1, rows.Count);
+        Assert.Empty(rows[^1].Response);
+        Assert.NotEqual(Losses("plain"), Losses("more"));
+    }
+
+    [Fact]
+    public void A_device_that_is_not_there_is_refused_with_what_to_do()
+    {
+        var options = Options("cuda", steps: 1) with { Device = TrainingDevice.Cuda };
+        if (torch.cuda.is_available())
+        {
+            return;                                                                 // a GPU machine with the cuda build: perf/ runs it there
+        }
+
+        Assert.Contains("--device cpu", Assert.Throws<InvalidOperationException>(() => new PolicyPretraining(options, TimeProvider.System).Run()).Message);
     }
 
     [Fact]
