@@ -16,19 +16,30 @@ public sealed class BatchBuilder(int targetCandidates, int candidatesPerGroup, u
     private readonly StepRandom _random = new(seed, "batch");
 
     /// <summary>One batch of the given groups, in their order.</summary>
-    public TokenBatch Build(IReadOnlyList<CandidateGroup> groups, long step)
-    {
-        var entries = new List<BatchEntry>();
-        for (var g = 0; g < groups.Count; g++)
-        {
-            AddEntries(entries, groups[g], g, step);
-        }
+    public TokenBatch Build(IReadOnlyList<CandidateGroup> groups, long step) => Build(groups, step, 1).Single();
 
-        return new TokenBatch(groups.Count, [.. entries], Pack(groups, entries));
+    /// <summary>
+    /// The same candidates in <paramref name="parts"/> batches, one after the other: every parts-th group each, so that logged groups and those made for the step
+    /// spread alike. The caller disposes each before it asks for the next.
+    /// </summary>
+    public IEnumerable<TokenBatch> Build(IReadOnlyList<CandidateGroup> groups, long step, int parts)
+    {
+        for (var part = 0; part < Math.Min(parts, groups.Count); part++)
+        {
+            var entries = new List<BatchEntry>();
+            var own = new List<CandidateGroup>();
+            for (var number = part; number < groups.Count; number += parts)
+            {
+                AddEntries(entries, groups[number], own.Count, number, step);
+                own.Add(groups[number]);
+            }
+
+            yield return new TokenBatch(own.Count, [.. entries], Pack(own, entries));
+        }
     }
 
     /// <summary>Answers of one prompt go into one row as long as it stays short; every row holds at least one.</summary>
-    private static List<PackedRow> Pack(IReadOnlyList<CandidateGroup> groups, List<BatchEntry> entries)
+    private static List<PackedRow> Pack(List<CandidateGroup> groups, List<BatchEntry> entries)
     {
         var rows = new List<PackedRow>();
         for (var b = 0; b < entries.Count;)
@@ -48,7 +59,9 @@ public sealed class BatchBuilder(int targetCandidates, int candidatesPerGroup, u
         return rows;
     }
 
-    private void AddEntries(List<BatchEntry> entries, CandidateGroup group, int number, long step)
+    /// <param name="place">The group's number within its batch.</param>
+    /// <param name="number">Its number within the step, which draws depend on.</param>
+    private void AddEntries(List<BatchEntry> entries, CandidateGroup group, int place, int number, long step)
     {
         var count = group.Candidates.Count;
         var drawn = Math.Min(targetCandidates, count);
@@ -56,7 +69,7 @@ public sealed class BatchBuilder(int targetCandidates, int candidatesPerGroup, u
         {
             foreach (var index in Subset(group, number, step))
             {
-                entries.Add(new BatchEntry(number, group.Candidates[index], group.Prompt.Length, 0, 0, 0, Uniform: false));
+                entries.Add(new BatchEntry(place, group.Candidates[index], group.Prompt.Length, 0, 0, 0, Uniform: false));
             }
 
             return;
@@ -73,7 +86,7 @@ public sealed class BatchBuilder(int targetCandidates, int candidatesPerGroup, u
             for (var i = 0; i < count; i++)
             {
                 var weight = BestOfNWeights.Weight(better[i], count, drawn);
-                entries.Add(new BatchEntry(number, group.Candidates[i], group.Prompt.Length, better[i], count - 1, weight, Uniform: true));
+                entries.Add(new BatchEntry(place, group.Candidates[i], group.Prompt.Length, better[i], count - 1, weight, Uniform: true));
             }
 
             return;
@@ -86,12 +99,12 @@ public sealed class BatchBuilder(int targetCandidates, int candidatesPerGroup, u
         foreach (var index in uniform)
         {
             entries.Add(new BatchEntry(
-                number, group.Candidates[index], group.Prompt.Length, better[index], count - 1, index == best ? 1 : 0, Uniform: true));
+                place, group.Candidates[index], group.Prompt.Length, better[index], count - 1, index == best ? 1 : 0, Uniform: true));
         }
 
         if (!uniform.Contains(best))
         {
-            entries.Add(new BatchEntry(number, group.Candidates[best], group.Prompt.Length, better[best], count - 1, 1, Uniform: false));
+            entries.Add(new BatchEntry(place, group.Candidates[best], group.Prompt.Length, better[best], count - 1, 1, Uniform: false));
         }
     }
 

@@ -9,10 +9,10 @@ internal sealed class StepMeter(TimeProvider time)
     private long _since = time.GetTimestamp();
     private long _tokens;
 
-    public void Add(Tensor loss, double norm, IReadOnlyDictionary<string, Tensor> figures, int tokens)
+    /// <summary>The loss and the figures of a batch, or of one of a step's equal parts.</summary>
+    public void Add(Tensor loss, IReadOnlyDictionary<string, Tensor> figures, int tokens)
     {
         Add("loss", Number(loss));
-        Add("gradient_norm", norm);
         foreach (var (name, value) in figures)
         {
             Add(name, Number(value));
@@ -36,11 +36,11 @@ internal sealed class StepMeter(TimeProvider time)
         return taken;
     }
 
-    private static double Number(Tensor scalar) => scalar.detach().to_type(ScalarType.Float64).item<double>();
-
-    private void Add(string name, double value)
+    public void Add(string name, double value)
     {
         var (sum, count) = _sums.GetValueOrDefault(name);
         _sums[name] = (sum + value, count + 1);
     }
+
+    private static double Number(Tensor scalar) => scalar.detach().to_type(ScalarType.Float64).item<double>();
 }

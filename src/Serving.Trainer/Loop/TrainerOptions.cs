@@ -5,7 +5,7 @@ using Serving.Trainer.Policy;
 namespace Serving.Trainer.Loop;
 
 /// <summary>How a run learns: bound from the section "Trainer" and checked once, at start-up.</summary>
-public sealed class TrainerOptions
+public sealed class TrainerOptions : IValidatableObject
 {
     public const string Section = "Trainer";
 
@@ -20,6 +20,13 @@ public sealed class TrainerOptions
     /// <summary>Prompts per step.</summary>
     [Range(1, 4096)]
     public int GroupsPerStep { get; set; } = 8;
+
+    /// <summary>
+    /// Parts that a step's prompts are split into, one after the other: the memory of one part, and the mean of the parts' gradients, which is that of the whole where
+    /// groups hold equally many candidates (the baseline of "jbond" is the mean over a part, too). A divisor of <see cref="GroupsPerStep"/>.
+    /// </summary>
+    [Range(1, 4096)]
+    public int MicroBatches { get; set; } = 1;
 
     /// <summary>Logged candidates of a prompt that enter a step; 0 = all. Fewer candidates of more prompts teach more per token.</summary>
     [Range(0, 4096)]
@@ -111,6 +118,16 @@ public sealed class TrainerOptions
 
     [ValidateObjectMembers]
     public GkdOptions Gkd { get; set; } = new();
+
+    public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)
+    {
+        if (MicroBatches > 0 && GroupsPerStep % MicroBatches != 0)
+        {
+            yield return new ValidationResult(
+                $"Trainer:MicroBatches ({MicroBatches}) must divide Trainer:GroupsPerStep ({GroupsPerStep}): parts of one size add up to the step's gradient.",
+                [nameof(MicroBatches)]);
+        }
+    }
 }
 
 /// <summary>The objective "bond": forward KL to Best-of-n, and regression onto its log-density, from logged groups.</summary>

@@ -95,10 +95,8 @@ public sealed class TrainingLoop(
             var fresh = rollouts?.Sample(prompts, step, cancellationToken);
             for (var i = 0; i < prompts.Length; i++, step++)
             {
-                var groups = Groups(prompts[i], fresh?[i]);
-                using var scope = NewDisposeScope();
-                using var batch = builder.Build(groups, step);
-                Step(policy, anchor, teacher, gradients, batch, step, meter);
+                var batches = builder.Build(Groups(prompts[i], fresh?[i]), step, options.MicroBatches);
+                Step(policy, anchor, teacher, gradients, batches, step, meter);
                 if (step % options.LogEvery == 0 || step + 1 == options.Steps)
                 {
                     log.Write(step, meter.Take(_rate.At(step)));
@@ -127,12 +125,22 @@ public sealed class TrainingLoop(
     }
 
     private void Step(
-        PolicyModule policy, AnchorAverage? anchor, PolicyModule? teacher, GradientStep gradients, TokenBatch batch, int step, StepMeter meter)
+        PolicyModule policy, AnchorAverage? anchor, PolicyModule? teacher, GradientStep gradients, IEnumerable<TokenBatch> batches, int step, StepMeter meter)
     {
-        var inputs = new ObjectiveInputs(policy, batch, options.Temperature, anchor?.Module, teacher);
-        var loss = _objective.Loss(inputs);
+        using var whole = NewDisposeScope();
         gradients.Begin(_rate.At(step));
-        GradientStep.Add(loss);
+        foreach (var batch in batches)
+        {
+            using var scope = NewDisposeScope();
+            using (batch)
+            {
+                var inputs = new ObjectiveInputs(policy, batch, options.Temperature, anchor?.Module, teacher);
+                var loss = _objective.Loss(inputs);
+                GradientStep.Add(loss, 1.0 / options.MicroBatches);
+                meter.Add(loss, inputs.Figures, batch.Tokens);
+            }
+        }
+
         var norm = gradients.Apply();
         if (!double.IsFinite(norm))
         {
@@ -141,7 +149,7 @@ public sealed class TrainingLoop(
         }
 
         anchor?.Update(policy, options.JBond.AnchorRate);
-        meter.Add(loss, norm, inputs.Figures, batch.Tokens);
+        meter.Add("gradient_norm", norm);
     }
 
     private IReadOnlyList<CandidateGroup> Groups(IReadOnlyList<CandidateGroup> logged, IReadOnlyList<CandidateGroup>? fresh) =>
@@ -245,6 +253,7 @@ public sealed class TrainingLoop(
         options.Recipe,
         options.Steps,
         options.GroupsPerStep,
+        options.MicroBatches,
         options.CandidatesPerGroup,
         options.TargetCandidates,
         options.LearningRate,

@@ -44,7 +44,7 @@ public sealed class PolicyPretraining(PretrainOptions options, TimeProvider time
         {
             random.manual_seed(unchecked(((long)options.Seed << 32) ^ step));                  // dropout is a function of (seed, step) too
             var batch = batches.Batch(step, CopyShare(step, copies));
-            var loss = Gradient(policy, batch);
+            var loss = Gradient(policy, batch, options.MicroBatches);
             optimizer.Step(rate.At(step));
             tokens += batch.Rows * (long)batch.Length;
             if (step % LogEvery == 0)
@@ -89,14 +89,19 @@ public sealed class PolicyPretraining(PretrainOptions options, TimeProvider time
         return sum / weight;
     }
 
-    /// <summary>Adds the gradient of a batch's weighted mean loss, in nats, to the parameters' gradients, and returns that loss.</summary>
-    private static double Gradient(PolicyModule policy, PretrainBatch batch)
+    /// <summary>Adds the gradient of a batch's weighted mean loss, in nats, to the parameters' gradients, a part of its rows at a time, and returns that loss.</summary>
+    private static double Gradient(PolicyModule policy, PretrainBatch batch, int parts)
     {
-        using var scope = NewDisposeScope();
-        var weights = tensor(batch.TargetWeights);
-        var loss = (policy.TokenLogProbs(Ids(batch)).reshape(-1).neg() * weights).sum() / weights.sum();
-        loss.backward();
-        return loss.item<float>();
+        var (sum, all) = (0.0, batch.TargetWeights.Sum());
+        foreach (var part in batch.Parts(parts))
+        {
+            using var scope = NewDisposeScope();
+            var loss = (policy.TokenLogProbs(Ids(part)).reshape(-1).neg() * tensor(part.TargetWeights)).sum() / all;
+            loss.backward();
+            sum += loss.item<float>();
+        }
+
+        return sum;
     }
 
     private double CopyShare(int step, bool copies) =>

@@ -3,7 +3,22 @@ namespace Serving.Trainer.Pretraining;
 /// <summary>One batch: rows of equal length, padded at the end, and a loss weight for every token as a target.</summary>
 /// <param name="Ids">[rows, length], row-major.</param>
 /// <param name="TargetWeights">[rows, length - 1]: weight of predicting ids[t + 1] from ids[..t].</param>
-public sealed record PretrainBatch(int Rows, int Length, long[] Ids, float[] TargetWeights);
+public sealed record PretrainBatch(int Rows, int Length, long[] Ids, float[] TargetWeights)
+{
+    /// <summary>Its rows in at most <paramref name="parts"/> batches of about as many each.</summary>
+    public IEnumerable<PretrainBatch> Parts(int parts)
+    {
+        for (var part = 0; part < parts; part++)
+        {
+            var (from, to) = (Rows * part / parts, Rows * (part + 1) / parts);
+            if (to > from)
+            {
+                yield return parts == 1 ? this : new PretrainBatch(
+                    to - from, Length, Ids[(from * Length)..(to * Length)], TargetWeights[(from * (Length - 1))..(to * (Length - 1))]);
+            }
+        }
+    }
+}
 
 /// <summary>
 /// Batches of about <c>tokensPerBatch</c> tokens, as a pure function of (seed, step), so that a run can be resumed at any step. A batch takes

@@ -30,6 +30,7 @@ internal static class PretrainCommand
         var bfloat16 = new Option<bool>("--bfloat16") { Description = "Products in bfloat16: for processors that multiply in it (AVX512-BF16, AMX)." };
         var steps = new Option<int>("--steps") { DefaultValueFactory = _ => 2900 };
         var batch = new Option<int>("--batch-tokens") { DefaultValueFactory = _ => 4096 };
+        var micro = new Option<int>("--micro-batches") { DefaultValueFactory = _ => 1, Description = "Parts that a batch is computed in, one after the other: less memory, the same gradient." };
         var rate = new Option<double>("--learning-rate") { DefaultValueFactory = _ => 2e-3 };
         var decay = new Option<double>("--weight-decay") { DefaultValueFactory = _ => 0.05 };
         var dropout = new Option<double>("--dropout") { Description = "Share of hidden values dropped while training: 0.1 for more than about four passes over the data." };
@@ -41,7 +42,7 @@ internal static class PretrainCommand
         var command = new Command("pretrain", "Train a policy from random weights: language modelling, the task and copy exercises.")
         {
             data, validation, descriptions, tokenizer, run, models, name, from, keep, part, hidden, layers, heads, keyValueHeads, intermediate,
-            family, optimizer, bfloat16, steps, batch, rate, decay, dropout, seed, copy, checkpointEvery, device, resume,
+            family, optimizer, bfloat16, steps, batch, micro, rate, decay, dropout, seed, copy, checkpointEvery, device, resume,
         };
         command.SetAction(arguments =>
         {
@@ -65,6 +66,7 @@ internal static class PretrainCommand
                 BFloat16 = arguments.GetValue(bfloat16),
                 Steps = arguments.GetValue(steps),
                 TokensPerBatch = arguments.GetValue(batch),
+                MicroBatches = Math.Max(1, arguments.GetValue(micro)),
                 PeakLearningRate = arguments.GetValue(rate),
                 WeightDecay = arguments.GetValue(decay),
                 Dropout = arguments.GetValue(dropout),

@@ -55,6 +55,9 @@ public sealed record PretrainOptions
 
     public int TokensPerBatch { get; init; } = 4096;
 
+    /// <summary>Parts that a batch's rows are split into, one after the other: the memory of one part, and the gradient of all.</summary>
+    public int MicroBatches { get; init; } = 1;
+
     public int Seed { get; init; } = 1;
 
     /// <summary>Practise copying (see <see cref="PolicyPretraining"/>); a small policy with a small budget does better without.</summary>

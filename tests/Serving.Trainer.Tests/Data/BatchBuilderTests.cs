@@ -100,6 +100,29 @@ public sealed class BatchBuilderTests
         Assert.NotEqual(batch.Entries, other.Entries);
     }
 
+    [Theory]
+    [InlineData(2)]
+    [InlineData(8)]
+    public void The_parts_of_a_step_hold_the_candidates_of_the_whole(int parts)
+    {
+        var groups = Enumerable.Range(0, 8).Select(i => Group("g" + i, [0, 3, 1, 2, -1, 4])).ToArray();
+        var builder = new BatchBuilder(4, 3, 9);
+        using var whole = builder.Build(groups, 5);
+        var entries = new List<BatchEntry>();
+        var part = 0;
+        foreach (var batch in builder.Build(groups, 5, parts))
+        {
+            using (batch)
+            {
+                Assert.Equal(8 / parts, batch.Groups);
+                entries.AddRange(batch.Entries.Select(entry => entry with { Group = (entry.Group * parts) + part }));
+                part++;
+            }
+        }
+
+        Assert.Equal(whole.Entries, entries.OrderBy(entry => entry.Group));
+    }
+
     [Fact]
     public void Groups_without_quantiles_take_no_part_in_best_of_n_and_fresh_samples_are_all_kept()
     {

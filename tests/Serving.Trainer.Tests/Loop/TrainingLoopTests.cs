@@ -59,6 +59,25 @@ public sealed class TrainingLoopTests(Traffic traffic) : IClassFixture<Traffic>,
     }
 
     [Fact]
+    public void Micro_batches_give_the_loss_and_the_gradient_of_the_whole_step()
+    {
+        var options = Options("bond+gkd", steps: 1);
+        Run(options, traffic.Student, "whole").Policy.Dispose();
+        options.MicroBatches = 3;
+        Run(options, traffic.Student, "parts").Policy.Dispose();
+
+        var (whole, parts) = (First("whole"), First("parts"));
+        foreach (var name in (string[])["loss", "gradient_norm"])
+        {
+            Assert.Equal(whole.GetProperty(name).GetDouble(), parts.GetProperty(name).GetDouble(), 1e-4 * whole.GetProperty(name).GetDouble());
+        }
+
+        System.Text.Json.JsonElement First(string run) =>
+            File.ReadLines(Path.Combine(_folder.Path, run, "log.jsonl")).Select(line => System.Text.Json.JsonDocument.Parse(line).RootElement)
+                .First(line => line.TryGetProperty("loss", out _));
+    }
+
+    [Fact]
     public void A_run_that_was_stopped_and_resumed_gives_the_weights_of_one_that_was_not()
     {
         var options = Options("bond+gkd", steps: 9);

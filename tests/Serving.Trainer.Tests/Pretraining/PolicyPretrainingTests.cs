@@ -44,6 +44,20 @@ public sealed class PolicyPretrainingTests : IDisposable
     }
 
     [Fact]
+    public void Micro_batches_give_the_loss_of_the_whole_batch_and_go_on_alike()
+    {
+        new PolicyPretraining(Options("whole", steps: 3), TimeProvider.System).Run().Policy.Dispose();
+        new PolicyPretraining(Options("parts", steps: 3) with { MicroBatches = 3 }, TimeProvider.System).Run().Policy.Dispose();
+
+        Assert.All(Losses("whole").Zip(Losses("parts")), pair => Assert.Equal(pair.First.Item2, pair.Second.Item2, 1e-4));
+        var batch = new PretrainBatch(5, 3, [.. Enumerable.Range(0, 15).Select(i => (long)i)], [.. Enumerable.Range(0, 10).Select(i => (float)i)]);
+        var parts = batch.Parts(2).ToArray();
+        Assert.Equal(batch.Ids, parts.SelectMany(part => part.Ids));
+        Assert.Equal(batch.TargetWeights, parts.SelectMany(part => part.TargetWeights));
+        Assert.Equal([2, 3], parts.Select(part => part.Rows));
+    }
+
+    [Fact]
     public void Descriptions_that_no_pair_has_are_language_modelling_beside_the_pairs()
     {
         var descriptions = _task.Run("descriptions.jsonl");
