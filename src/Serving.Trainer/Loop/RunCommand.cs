@@ -9,7 +9,6 @@ using Serving.Inference;
 using Serving.Models;
 using Serving.Onnx;
 using Serving.Scoring;
-using Serving.Trainer.Terminal;
 
 namespace Serving.Trainer.Loop;
 
@@ -42,7 +41,7 @@ internal static class RunCommand
 
             // A thread of its own: training is synchronous from the first tensor to the last.
             Task.Factory.StartNew(
-                () => Told(() =>
+                () =>
                 {
                     var settings = Settings(arguments.GetValue(set) ?? []);
                     var options = settings.GetSection(TrainerOptions.Section).Get<TrainerOptions>() ?? new TrainerOptions();
@@ -60,24 +59,11 @@ internal static class RunCommand
                         Resume = arguments.GetValue(resume),
                     };
                     return Execute(options, run, store, settings, arguments.GetValue(publish), cancellationToken);
-                }),
+                },
                 CancellationToken.None,
                 TaskCreationOptions.LongRunning,
                 TaskScheduler.Default));
         return command;
-    }
-
-    private static int Told(Func<int> execute)
-    {
-        try
-        {
-            return execute();
-        }
-        catch (Exception e) when (UserError.Is(e))
-        {
-            Console.Error.WriteLine($"error: {e.Message}");
-            return 1;
-        }
     }
 
     private static int Execute(

@@ -1,6 +1,8 @@
+using System.CommandLine;
 using Serving.Models;
 using Serving.Testing;
 using Serving.Trainer.Loop;
+using Serving.Trainer.Terminal;
 
 namespace Serving.Trainer.Tests.Loop;
 
@@ -38,22 +40,15 @@ public sealed class RunCommandTests(Traffic traffic) : IClassFixture<Traffic>, I
     [InlineData("bond", "nobody", "none", "nobody")]
     [InlineData("gkd", "student", "--set Trainer:Gkd:Beta=7", "Beta")]
     [InlineData("gkd", "student", "--set Beta", "KEY=VALUE")]
-    public void What_the_user_can_put_right_is_said_in_one_line(string recipe, string start, string more, string expected)
+    [InlineData("bond", "student", "--set Trainer:MicroBatches=3", "must divide Trainer:GroupsPerStep")]
+    public void What_the_user_can_put_right_is_an_error_that_says_so(string recipe, string start, string more, string expected)
     {
-        var errors = new StringWriter();
-        var console = Console.Error;
-        Console.SetError(errors);
-        try
-        {
-            string[] arguments = ["--recipe", recipe, "--episodes", traffic.Episodes, "--models", traffic.Store.Root, "--start", start, "--run", _folder.File("run")];
-            Assert.Equal(1, RunCommand.Create().Parse(more == "none" ? arguments : [.. arguments, .. more.Split(' ')]).Invoke());
-        }
-        finally
-        {
-            Console.SetError(console);
-        }
+        string[] arguments = ["--recipe", recipe, "--episodes", traffic.Episodes, "--models", traffic.Store.Root, "--start", start, "--run", _folder.File("run")];
+        var command = RunCommand.Create().Parse(more == "none" ? arguments : [.. arguments, .. more.Split(' ')]);
 
-        Assert.Contains(expected, errors.ToString(), StringComparison.Ordinal);
-        Assert.DoesNotContain("   at ", errors.ToString(), StringComparison.Ordinal);
+        var error = Assert.ThrowsAny<Exception>(() => command.Invoke(new InvocationConfiguration { EnableDefaultExceptionHandler = false }));
+
+        Assert.True(UserError.Is(error), error.ToString());
+        Assert.Contains(expected, error.Message, StringComparison.Ordinal);
     }
 }
