@@ -15,6 +15,8 @@ internal sealed class EncoderTraining(EncoderModule module, PairEncoder encoder,
 
     public override IEnumerable<(Parameter Parameter, double RateFactor)> Parameters => module.parameters().Select(parameter => (parameter, 1.0));
 
+    public override (Parameter Weight, Parameter Bias) LastLayer => (module.ClassifierWeight, module.ClassifierBias);
+
     public override Tensor Logits(IReadOnlyList<ScorerGroup> groups, bool training)
     {
         module.train(training);

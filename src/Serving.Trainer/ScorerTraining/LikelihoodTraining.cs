@@ -36,6 +36,8 @@ internal sealed class LikelihoodTraining : TrainableScorer
 
     public override IEnumerable<(Parameter Parameter, double RateFactor)> Parameters { get; }
 
+    public override (Parameter Weight, Parameter Bias) LastLayer => (_module.LabelWeight, _module.LabelBias);
+
     public override Tensor Logits(IReadOnlyList<ScorerGroup> groups, bool training)
     {
         using var batch = _builder.Build([.. groups.Select(group => (group.Source, group.Answers))]);

@@ -9,21 +9,26 @@ internal sealed class ScorerEvaluation
     private const int BatchGroups = 8;
     private const int TriesPerKind = 4;
 
+    private static readonly SynopsisKind[] _calibrated = [SynopsisKind.Retrieved, SynopsisKind.Swapped, SynopsisKind.Random];
+
     private readonly SynopsisGroups _groups;
     private readonly ScorerTask _task;
     private readonly IReadOnlyList<ScorerGroup> _evaluated;
     private readonly IReadOnlyList<Item> _items;
+    private readonly HashSet<int> _fitted;
 
     /// <param name="groups">Of the validation pairs.</param>
     /// <param name="batches">Their tokens.</param>
     /// <param name="task">What the scorer learns.</param>
     /// <param name="most">Descriptions at most: 400 tell an AUC to about 0.02, 1,400 to 0.01.</param>
-    public ScorerEvaluation(SynopsisGroups groups, ScorerBatches batches, ScorerTask task, int most = int.MaxValue)
+    /// <param name="fitted">The first descriptions that have no part in the calibration error, because <see cref="Calibrate"/> was given them.</param>
+    public ScorerEvaluation(SynopsisGroups groups, ScorerBatches batches, ScorerTask task, int most = int.MaxValue, int fitted = 0)
     {
         (_groups, _task) = (groups, task);
         var random = new Random(1);
         var documents = Enumerable.Range(0, groups.Examples.Count).ToArray();
         random.Shuffle(documents);
+        _fitted = [.. documents.Take(fitted)];
         var (evaluated, items) = (new List<ScorerGroup>(), new List<Item>());
         foreach (var index in documents.Take(most))
         {
@@ -66,10 +71,13 @@ internal sealed class ScorerEvaluation
             .ToList();
         if (_task == ScorerTask.Entailment)
         {
-            var kinds = (SynopsisKind[])[SynopsisKind.Retrieved, SynopsisKind.Swapped, SynopsisKind.Random];
-            figures.Add(("calibration_error", Separation.CalibrationError(
-                [.. Scores(scored, SynopsisKind.Own).Select(score => Math.Exp(score))],
-                [.. scored.Where(pair => kinds.Contains(pair.Item.Kind)).Select(pair => Math.Exp(pair.Score))])));
+            var others = scored.Where(pair => !_fitted.Contains(pair.Item.Index)).ToArray();
+            if (others.Length > 0)
+            {
+                figures.Add(("calibration_error", Separation.CalibrationError(
+                    [.. Scores(others, SynopsisKind.Own).Select(score => Math.Exp(score))],
+                    [.. others.Where(pair => _calibrated.Contains(pair.Item.Kind)).Select(pair => Math.Exp(pair.Score))])));
+            }
         }
         else
         {
@@ -87,22 +95,37 @@ internal sealed class ScorerEvaluation
         return figures;
     }
 
+    /// <summary>Makes an entailment model's probabilities come true on these descriptions (own synopses against retrieved, swapped and random ones).</summary>
+    public Calibration Calibrate(TrainableScorer scorer)
+    {
+        using var scope = NewDisposeScope();
+        var counted = Enumerable.Range(0, _items.Count).Where(i => _items[i].Kind == SynopsisKind.Own || _calibrated.Contains(_items[i].Kind)).ToArray();
+        var logits = Logits(scorer).index_select(0, tensor(counted.Select(i => (long)i).ToArray()));
+        var calibration = Calibration.Fit(logits, [.. counted.Select(i => _items[i].Kind == SynopsisKind.Own)]);
+        var (weight, bias) = scorer.LastLayer;
+        calibration.Apply(weight, bias);
+        return calibration;
+    }
+
     /// <summary>log p(entailment), or the reward, of every item.</summary>
     private float[] Score(TrainableScorer scorer)
     {
-        using var quiet = no_grad();
-        var scores = new List<float>();
-        foreach (var chunk in _evaluated.Chunk(BatchGroups))
-        {
-            using var scope = NewDisposeScope();
-            var logits = scorer.Logits(chunk, training: false);
-            var score = _task == ScorerTask.Entailment
-                ? nn.functional.log_softmax(logits, 1).select(1, ScorerLabels.Favoured)
-                : logits.select(1, ScorerLabels.Favoured);
-            scores.AddRange(score.ToFloats());
-        }
+        using var scope = NewDisposeScope();
+        var logits = Logits(scorer);
+        return (_task == ScorerTask.Entailment ? nn.functional.log_softmax(logits, 1) : logits).select(1, ScorerLabels.Favoured).ToFloats();
+    }
 
-        return [.. scores];
+    /// <summary>[items, labels], the caller's to dispose.</summary>
+    private Tensor Logits(TrainableScorer scorer)
+    {
+        using var quiet = no_grad();
+        using var scope = NewDisposeScope();
+        var chunks = _evaluated.Chunk(BatchGroups).Select(chunk =>
+        {
+            using var chunkScope = NewDisposeScope();
+            return scorer.Logits(chunk, training: false).MoveToOuterDisposeScope();
+        });
+        return cat([.. chunks], 0).MoveToOuterDisposeScope();
     }
 
     private static double OwnIsBetter((Item Item, float Score)[] scored, (Item Item, float Score)[] others)

@@ -17,9 +17,12 @@ internal sealed class ScorerLoop(ScorerTrainingOptions options, TimeProvider tim
     private const int LogEvery = 25;
     private const int CheckpointEvery = 250;
     private const double ClipNorm = 1.0;
-    private const int WatchedDescriptions = 400;
+    private const int MostWatched = 400;
 
-    /// <summary>Runs to the end and returns the scorer and its figures on all validation pairs; on the way they are taken over some of them.</summary>
+    /// <summary>
+    /// Runs to the end and returns the scorer and its figures on all validation pairs; on the way they are taken over some of them. An entailment model is calibrated
+    /// on those at the end, and its calibration error is that of the others.
+    /// </summary>
     public (TrainableScorer Scorer, IReadOnlyList<(string Name, double Value)> Figures) Run()
     {
         options.Device.Use();
@@ -30,7 +33,8 @@ internal sealed class ScorerLoop(ScorerTrainingOptions options, TimeProvider tim
         var scorer = Create(TextTokenizer.Load(options.Tokenizer), labels.Names);
         var batches = Batches(training, scorer.Encoder);
         var validation = Groups(TaskExample.Read(options.Validation), options.ValidationSamples);
-        var evaluation = new ScorerEvaluation(validation, Batches(validation, scorer.Encoder), options.Task, WatchedDescriptions);
+        var watched = Math.Min(MostWatched, validation.Examples.Count / 2);
+        var evaluation = new ScorerEvaluation(validation, Batches(validation, scorer.Encoder), options.Task, watched);
         var groups = scorer.Parameters.GroupBy(parameter => parameter.RateFactor, parameter => parameter.Parameter).ToArray();
         using var optimizer = optim.AdamW(
             groups.Select(group => new AdamW.ParamGroup(group, options.PeakLearningRate, 0.9, 0.98, weight_decay: options.WeightDecay)));
@@ -66,7 +70,13 @@ internal sealed class ScorerLoop(ScorerTrainingOptions options, TimeProvider tim
             }
         }
 
-        var figures = new ScorerEvaluation(validation, Batches(validation, scorer.Encoder), options.Task).Figures(scorer);
+        if (options.Task == ScorerTask.Entailment)
+        {
+            var (scale, shift) = evaluation.Calibrate(scorer);
+            Console.WriteLine($"calibrated on {watched} validation descriptions: logits times {scale:F3}, entailment {shift:+0.000;-0.000}");
+        }
+
+        var figures = new ScorerEvaluation(validation, Batches(validation, scorer.Encoder), options.Task, fitted: watched).Figures(scorer);
         Console.WriteLine(string.Join("  ", figures.Select(figure => $"{figure.Name} {figure.Value:F3}")));
         return (scorer, figures);
     }

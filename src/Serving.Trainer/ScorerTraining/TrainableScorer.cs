@@ -13,6 +13,9 @@ internal abstract class TrainableScorer : IDisposable
     /// <summary>Every parameter, with the factor that its learning rate is multiplied by.</summary>
     public abstract IEnumerable<(Parameter Parameter, double RateFactor)> Parameters { get; }
 
+    /// <summary>What the logits come from: weight [labels, n] and bias [labels].</summary>
+    public abstract (Parameter Weight, Parameter Bias) LastLayer { get; }
+
     /// <summary>Logits of every answer of every group, in order: [sum of K, labels] fp32.</summary>
     /// <param name="groups">Their descriptions and answers.</param>
     /// <param name="training">Apply dropout.</param>

@@ -38,7 +38,8 @@ public sealed class ScorerLoopTests : IDisposable
 
             var (further, again) = new ScorerLoop(options with { From = folder, Steps = 0, Run = _task.Run("further") }, TimeProvider.System).Run();
             further.Dispose();
-            Assert.Equal(figures, again);
+            Assert.All(figures.Zip(again), pair => Assert.Equal(pair.First.Value, pair.Second.Value, 0.05));     // calibrated once more
+            Assert.Contains(figures, figure => figure.Name == "calibration_error");
             var otherTask = options with { Task = ScorerTask.Reward, From = folder, Run = _task.Run("other") };
             Assert.Contains("begin from a policy", Assert.Throws<InvalidDataException>(() => new ScorerLoop(otherTask, TimeProvider.System).Run()).Message);
         }
