@@ -88,7 +88,7 @@ internal static class TrainScorerCommand
                     ["device"] = options.Device.ToString(),
                     ["seed"] = options.Seed,
                     ["steps"] = options.Steps,
-                    ["from"] = options.From,
+                    ["from"] = options.From is null ? null : DataChecksum.Of(Path.Combine(options.From, ModelFiles.Weights)),
                     ["part"] = options.Part.ToString(),
                     ["learning_rate"] = options.PeakLearningRate,
                     ["decoder_rate"] = options.DecoderRate,
