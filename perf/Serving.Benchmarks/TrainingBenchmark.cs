@@ -59,14 +59,14 @@ internal static class TrainingBenchmark
     /// <summary>The shape of the shipped anchor where the arguments do not say otherwise.</summary>
     internal static DecoderConfig Shape(string[] args) => new()
     {
-        VocabularySize = 4096,
+        VocabularySize = Argument(args, "--vocabulary", 4096),
         Family = ModelFamily.Qwen3,
-        HiddenSize = Argument(args, "--hidden", 256),
+        HiddenSize = Argument(args, "--hidden", 320),
         Layers = Argument(args, "--layers", 6),
-        Heads = Argument(args, "--heads", 4),
-        KeyValueHeads = Argument(args, "--kv-heads", 4),
+        Heads = Argument(args, "--heads", 5),
+        KeyValueHeads = Argument(args, "--kv-heads", 5),
         HeadDimension = Argument(args, "--head-dimension", 64),
-        IntermediateSize = Argument(args, "--intermediate", 688),
+        IntermediateSize = Argument(args, "--intermediate", 864),
         MaxPositions = 256,
     };
 

@@ -1,4 +1,5 @@
 using Serving.Models;
+using Serving.Testing;
 
 namespace Serving.Trainer.Tests;
 
@@ -7,7 +8,7 @@ internal static class ShippedModels
 {
     public static IEnumerable<ModelFolder> All(ModelKind kind)
     {
-        var store = new ModelStore(Root(), TimeProvider.System);
+        var store = new ModelStore(Path.Combine(Repository.Root, "models"), TimeProvider.System);
         return store.Names().SelectMany(store.Versions).Where(folder => folder.Manifest.Kind == kind);
     }
 
@@ -17,18 +18,5 @@ internal static class ShippedModels
     public static IEnumerable<ModelFolder> Scorers(bool likelihood) =>
         All(ModelKind.Scorer).Where(folder => LikelihoodConfig.Matches(folder.Path) == likelihood);
 
-    public static ModelFolder Find(string id) => new ModelStore(Root(), TimeProvider.System).Find(id);
-
-    private static string Root()
-    {
-        for (var folder = new DirectoryInfo(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)
-        {
-            if (File.Exists(Path.Combine(folder.FullName, "Serving.sln")))
-            {
-                return Path.Combine(folder.FullName, "models");
-            }
-        }
-
-        throw new DirectoryNotFoundException("The tests run outside the repository: Serving.sln is in no folder above the test's output.");
-    }
+    public static ModelFolder Find(string id) => new ModelStore(Path.Combine(Repository.Root, "models"), TimeProvider.System).Find(id);
 }

@@ -37,6 +37,9 @@ public sealed record CandidateGroup
     /// <summary>Token ids of the prompt, at least one.</summary>
     public required int[] Prompt { get; init; }
 
+    /// <summary>The logged answers to the prompt as texts: what a fresh answer has to agree with.</summary>
+    public IReadOnlyList<string> Answers { get; init; } = [];
+
     public required IReadOnlyList<GroupCandidate> Candidates { get; init; }
 
     /// <summary>
@@ -44,6 +47,9 @@ public sealed record CandidateGroup
     /// or chosen before it was logged, is distributed differently.
     /// </summary>
     public required bool Independent { get; init; }
+
+    /// <summary>What was asked, to be answered again.</summary>
+    public PromptText Asked => new(Source, Prompt, Answers);
 
     /// <summary>Candidates with a strict rank among at least one other.</summary>
     public bool HasQuantiles => Independent && Candidates.Count > 1;

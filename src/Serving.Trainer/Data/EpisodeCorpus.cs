@@ -2,8 +2,11 @@ using Serving.Episodes;
 
 namespace Serving.Trainer.Data;
 
-/// <summary>A prompt to answer and what scorers see as its source.</summary>
-public sealed record PromptText(string Source, int[] Tokens);
+/// <summary>A prompt to answer. Immutable.</summary>
+/// <param name="Source">What scorers see as the source of an answer.</param>
+/// <param name="Tokens">Ids of the prompt.</param>
+/// <param name="Answers">Answers that were logged for it: what a new one has to agree with where the scorecard counts consensus.</param>
+public sealed record PromptText(string Source, int[] Tokens, IReadOnlyList<string> Answers);
 
 /// <summary>
 /// Feeds the log of episodes into a replay window and keeps a share of the sources apart for evaluation, chosen by a hash of their text so that
@@ -46,7 +49,7 @@ public sealed class EpisodeCorpus(
             }
             else if (StepRandom.Digest(group.Source) < heldOut * ulong.MaxValue)
             {
-                _heldOut.TryAdd(group.Source, new PromptText(group.Source, group.Prompt));
+                _heldOut.TryAdd(group.Source, group.Asked);
             }
             else
             {

@@ -39,6 +39,7 @@ public static class EpisodeGroups
                 Id = episode.Id,
                 Source = episode.Source,
                 Prompt = episode.PromptTokens,
+                Answers = [.. episode.Candidates.Select(candidate => candidate.Text)],
                 Candidates = candidates,
                 Independent = episode.Independent,
             };

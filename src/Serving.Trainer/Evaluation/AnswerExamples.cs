@@ -7,7 +7,7 @@ namespace Serving.Trainer.Evaluation;
 internal static class AnswerExamples
 {
     private static readonly string[] _answers = ["Best-of-16", "Best-of-4", "one sample"];
-    private static readonly string[] _figures = ["total", "reward", "entailment", "judge", "style", "rouge-1"];
+    private static readonly string[] _figures = ["total", "consensus", "reward", "entailment", "judge", "style", "rouge-1"];
 
     /// <summary>A table per document: the best answer that there is, the greedy one and the human one.</summary>
     public static string Markdown(IReadOnlyList<EvaluatedDocument> documents, int count, int seed)

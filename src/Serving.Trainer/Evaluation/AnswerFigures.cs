@@ -29,7 +29,7 @@ internal static class AnswerFigures
             {
                 figures[name] = Math.Exp(value);
             }
-            else if (name == "reward")
+            else if (name is "reward" or Consensus.Name)
             {
                 figures[name] = value;
             }

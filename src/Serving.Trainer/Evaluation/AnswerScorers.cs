@@ -1,3 +1,5 @@
+using System.Globalization;
+using Serving.Generation;
 using Serving.Models;
 using Serving.Onnx;
 using Serving.Scoring;
@@ -5,8 +7,9 @@ using Serving.Scoring;
 namespace Serving.Trainer.Evaluation;
 
 /// <summary>
-/// The scorers of an evaluation: entailment and reward make the scorecard that Best-of-N chooses by, with the style rule and a weight of 1 each as
-/// the server's default has them; the judge, an entailment model too, only watches. Each is optional. Owns its models; thread-safe.
+/// The scorers of an evaluation: entailment and reward make the scorecard that Best-of-N chooses by, with the style rule and the consensus of the
+/// samples, weighted as in the server's built-in scorecard; the judge, an entailment model too, only watches. Each model is optional. Owns its
+/// models; thread-safe.
 /// </summary>
 internal sealed class AnswerScorers : IDisposable
 {
@@ -14,7 +17,14 @@ internal sealed class AnswerScorers : IDisposable
     private readonly EntailmentModel? _judge;
 
     /// <exception cref="ModelException">There is no such model, or it is of another kind.</exception>
-    public AnswerScorers(ModelStore store, string? entailment, string? reward, string? judge, int threads)
+    /// <param name="store">Where the models are.</param>
+    /// <param name="entailment">Entailment model of the scorecard.</param>
+    /// <param name="reward">Reward model of the scorecard.</param>
+    /// <param name="judge">Entailment model that only watches.</param>
+    /// <param name="weights">Weights by scorer that differ from the built-in ones.</param>
+    /// <param name="threads">Per model; 0 = every core.</param>
+    public AnswerScorers(
+        ModelStore store, string? entailment, string? reward, string? judge, IReadOnlyDictionary<string, double> weights, int threads)
     {
         var settings = new ScoringOptions();
         var scorers = new List<ITextScorer>();
@@ -33,9 +43,15 @@ internal sealed class AnswerScorers : IDisposable
             if (scorers.Count > 0)
             {
                 scorers.Add(new StyleScorer(settings.Style));
+                ScorecardEntry[] entries =
+                [
+                    .. Serving.Scoring.Scorecard.BuiltInEntries
+                        .Where(entry => entry.Scorer == Consensus.Name || scorers.Exists(scorer => scorer.Name == entry.Scorer))
+                        .Select(entry => entry with { Weight = weights.GetValueOrDefault(entry.Scorer, entry.Weight) }),
+                ];
                 var card = new Scorecard(
-                    string.Join(" + ", scorers.Select(scorer => scorer.Name)), scorers.Select(scorer => new ScorecardEntry(scorer.Name, 1)));
-                _card = new CandidateScorer(card, [.. card.Entries.Select(entry => scorers.First(scorer => scorer.Name == entry.Scorer))]);
+                    string.Join(" + ", entries.Select(entry => string.Create(CultureInfo.InvariantCulture, $"{entry.Weight} {entry.Scorer}"))), entries);
+                _card = new CandidateScorer(card, [.. card.ScorerEntries.Select(entry => scorers.First(scorer => scorer.Name == entry.Scorer))]);
             }
 
             _judge = judge is null ? null : new EntailmentModel("judge", Load(store, judge, threads, settings), settings.MaxBatch, settings.QueueCapacity);
@@ -50,9 +66,21 @@ internal sealed class AnswerScorers : IDisposable
     /// <summary>Name of the scorecard; null without one.</summary>
     public string? Scorecard => _card?.Scorecard;
 
-    /// <summary>The scorecard's verdict; null without a scorecard.</summary>
-    public async Task<Score?> ScoreAsync(string source, string answer, CancellationToken cancellationToken) =>
-        _card is null ? null : await _card.ScoreAsync(source, answer, cancellationToken);
+    /// <summary>The scorecard's verdict on an answer beside others; null without a scorecard.</summary>
+    public async Task<Score?> ScoreAsync(string source, string answer, IReadOnlyList<string> others, CancellationToken cancellationToken) =>
+        _card is null ? null : await _card.ScoreAsync(source, answer, others, cancellationToken);
+
+    /// <summary>The best of the first <paramref name="n"/> answers, which agree with these only, for each n; empty without a scorecard.</summary>
+    public async Task<IReadOnlyList<int>> BestOfAsync(string source, IReadOnlyList<string> answers, IReadOnlyList<int> n, CancellationToken cancellationToken)
+    {
+        if (_card is null)
+        {
+            return [];
+        }
+
+        var alone = await Task.WhenAll(answers.Select(answer => _card.ScoreAsync(source, answer, cancellationToken)));
+        return [.. n.Select(count => BestOfN.Select(_card.InGroup([.. answers.Take(count)], alone[..count])))];
+    }
 
     /// <summary>The judge's probability that the source supports the answer; null without a judge.</summary>
     public async Task<double?> JudgeAsync(string source, string answer, CancellationToken cancellationToken) =>

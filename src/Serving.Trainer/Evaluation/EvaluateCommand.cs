@@ -1,9 +1,11 @@
 using System.CommandLine;
+using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Serving.Inference;
 using Serving.Models;
 using Serving.Onnx;
+using Serving.Scoring;
 using Serving.Trainer.Pretraining;
 using Serving.Trainer.Terminal;
 using Spectre.Console;
@@ -26,6 +28,11 @@ internal static class EvaluateCommand
         var entailment = new Option<string?>("--entailment") { Description = "Entailment model of the scorecard." };
         var reward = new Option<string?>("--reward") { Description = "Reward model of the scorecard." };
         var judge = new Option<string?>("--judge") { Description = "Entailment model that only watches." };
+        var weights = new Option<string[]>("--weight")
+        {
+            Description = "Another weight in the scorecard, as in --weight reward=0.3 (repeatable).",
+            DefaultValueFactory = _ => [],
+        };
         var samples = new Option<int>("--samples") { DefaultValueFactory = _ => 16, Description = "Answers per document; 64 for Best-of-64." };
         var temperature = new Option<float>("--temperature") { DefaultValueFactory = _ => 0.7f };
         var topP = new Option<float>("--top-p") { DefaultValueFactory = _ => 0.95f };
@@ -35,7 +42,7 @@ internal static class EvaluateCommand
         var print = new Option<int>("--print") { Description = "Random documents to print with their answers, as Markdown." };
         var command = new Command("evaluate", "Measure a policy: ROUGE, entailment, copying, length and style of greedy, sampled and Best-of-N answers.")
         {
-            policy, models, data, most, entailment, reward, judge, samples, temperature, topP, seed, threads, output, print,
+            policy, models, data, most, entailment, reward, judge, weights, samples, temperature, topP, seed, threads, output, print,
         };
         command.SetAction(async (arguments, cancellationToken) =>
         {
@@ -48,7 +55,7 @@ internal static class EvaluateCommand
             using var loaded = LoadedPolicy.Load(
                 store.Find(arguments.GetRequiredValue(policy)), new OnnxOptions { Threads = arguments.GetValue(threads) }, new InferenceOptions());
             using var scorers = new AnswerScorers(
-                store, arguments.GetValue(entailment), arguments.GetValue(reward), arguments.GetValue(judge), arguments.GetValue(threads));
+                store, arguments.GetValue(entailment), arguments.GetValue(reward), arguments.GetValue(judge), Weights(arguments.GetValue(weights)!), arguments.GetValue(threads));
             var sampling = new SamplingParameters
             {
                 Temperature = arguments.GetValue(temperature),
@@ -85,6 +92,23 @@ internal static class EvaluateCommand
             }
         });
         return command;
+    }
+
+    private static Dictionary<string, double> Weights(string[] pairs)
+    {
+        var weights = new Dictionary<string, double>(StringComparer.Ordinal);
+        var known = Scorecard.BuiltInEntries.Select(entry => entry.Scorer).ToArray();
+        foreach (var pair in pairs)
+        {
+            weights[pair.Split('=')[0]] = pair.Split('=') is [var name, var text]
+                && known.Contains(name, StringComparer.Ordinal)
+                && double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out var weight)
+                && double.IsFinite(weight)
+                ? weight
+                : throw new ArgumentException($"--weight {pair}: write NAME=NUMBER with one of {string.Join(", ", known)}.", nameof(pairs));
+        }
+
+        return weights;
     }
 
     private static void Show(EvaluationReport report)

@@ -1,19 +1,18 @@
-using Serving.Generation;
 using Serving.Inference;
-using Serving.Scoring;
 using Serving.Trainer.Pretraining;
 
 namespace Serving.Trainer.Evaluation;
 
 /// <summary>
 /// Answers each document greedily, by one sample, by the best of 4, 16 and 64 of the same samples under the scorecard, and by the sample nearest to
-/// the human synopsis; beside them the human synopsis and the baselines without a model.
+/// the human synopsis; beside them the human synopsis and the baselines without a model. Every answer is scored beside all other samples.
 /// </summary>
 internal sealed class PolicyEvaluation(LoadedPolicy policy, AnswerScorers scorers, SamplingParameters sampling, int samples, TimeProvider time)
 {
     public const string Greedy = "greedy";
 
     private const int OracleOf = 16;
+    private const int NotSampled = -1;
 
     private static readonly int[] _bestOf = [4, 16, 64];
 
@@ -46,25 +45,29 @@ internal sealed class PolicyEvaluation(LoadedPolicy policy, AnswerScorers scorer
     private async Task<EvaluatedDocument> EvaluateAsync(
         TaskExample example, string source, string greedy, string[] sampled, CancellationToken cancellationToken)
     {
-        var texts = new List<(string Name, string Text)> { (Greedy, greedy), ("one sample", sampled[0]) };
-        if (scorers.Scorecard is not null)
-        {
-            var scores = await Task.WhenAll(sampled.Select(text => scorers.ScoreAsync(source, text, cancellationToken)));
-            texts.AddRange(_bestOf.Where(n => n <= sampled.Length).Select(n => ($"Best-of-{n}", sampled[BestOfN.Select([.. scores[..n].OfType<Score>()])])));
-        }
-
+        int[] sizes = [.. _bestOf.Where(n => n <= sampled.Length)];
+        var best = await scorers.BestOfAsync(source, sampled, sizes, cancellationToken);
         var most = Math.Min(OracleOf, sampled.Length);
-        texts.Add(($"oracle of {most}", sampled[..most].MaxBy(text => Rouge.L(text, example.Summary))!));
-        texts.Add(("first sentence", DocumentBaselines.FirstSentence(example.Document)));
-        texts.Add(("first clause", DocumentBaselines.FirstClause(example.Document)));
-        texts.Add(("human", example.Summary));
-        var answers = await Task.WhenAll(texts.Select(async item => KeyValuePair.Create(item.Name, await FiguresAsync(example, source, item.Text, cancellationToken))));
+        var oracle = Enumerable.Range(0, most).MaxBy(i => Rouge.L(sampled[i], example.Summary));
+        (string Name, string Text, int Sample)[] texts =
+        [
+            (Greedy, greedy, NotSampled),
+            ("one sample", sampled[0], 0),
+            .. best.Select((sample, i) => ($"Best-of-{sizes[i]}", sampled[sample], sample)),
+            ($"oracle of {most}", sampled[oracle], oracle),
+            ("first sentence", DocumentBaselines.FirstSentence(example.Document), NotSampled),
+            ("first clause", DocumentBaselines.FirstClause(example.Document), NotSampled),
+            ("human", example.Summary, NotSampled),
+        ];
+        var answers = await Task.WhenAll(texts.Select(async item => KeyValuePair.Create(
+            item.Name, await FiguresAsync(example, source, item.Text, [.. sampled.Where((_, i) => i != item.Sample)], cancellationToken))));
         return new EvaluatedDocument(example, new OrderedDictionary<string, EvaluatedAnswer>(answers));
     }
 
-    private async Task<EvaluatedAnswer> FiguresAsync(TaskExample example, string source, string answer, CancellationToken cancellationToken)
+    private async Task<EvaluatedAnswer> FiguresAsync(
+        TaskExample example, string source, string answer, IReadOnlyList<string> others, CancellationToken cancellationToken)
     {
-        var score = await scorers.ScoreAsync(source, answer, cancellationToken);
+        var score = await scorers.ScoreAsync(source, answer, others, cancellationToken);
         var judge = await scorers.JudgeAsync(source, answer, cancellationToken);
         return new EvaluatedAnswer(answer, AnswerFigures.Of(example, answer, score, judge));
     }

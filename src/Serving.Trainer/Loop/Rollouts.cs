@@ -47,7 +47,7 @@ public sealed class Rollouts : IDisposable
         IReadOnlyList<IReadOnlyList<CandidateGroup>> steps, long firstStep, CancellationToken cancellationToken)
     {
         var prompts = steps.SelectMany((groups, s) => groups.Select((group, g) => (
-            Prompt: new PromptText(group.Source, group.Prompt), Seed: _random.Bits((ulong)(firstStep + s), (ulong)g)))).ToArray();
+            Prompt: group.Asked, Seed: _random.Bits((ulong)(firstStep + s), (ulong)g)))).ToArray();
         var own = Sampling.Answer(_policy.Loaded, prompts, _sampling, 1, _score, cancellationToken);
         var anchored = _anchor is null
             ? null
@@ -62,6 +62,7 @@ public sealed class Rollouts : IDisposable
                 Id = group.Id,
                 Source = group.Source,
                 Prompt = group.Prompt,
+                Answers = group.Answers,
                 Candidates =
                 [
                     .. own[i].Select(answer => Stored(answer, CandidateSource.Policy, prompts[i].Seed)),

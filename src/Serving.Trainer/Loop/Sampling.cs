@@ -4,8 +4,8 @@ using Serving.Trainer.Data;
 
 namespace Serving.Trainer.Loop;
 
-/// <summary>Scores one answer; <see cref="CandidateScorer.ScoreAsync"/> in a real run.</summary>
-public delegate Task<Score> AnswerScorer(string source, string answer, CancellationToken cancellationToken);
+/// <summary>Scores one answer beside others to the same prompt; <see cref="CandidateScorer"/> in a real run.</summary>
+public delegate Task<Score> AnswerScorer(string source, string answer, IReadOnlyList<string> others, CancellationToken cancellationToken);
 
 /// <summary>An answer and its score.</summary>
 public sealed record ScoredAnswer(Candidate Candidate, Score Score);
@@ -42,7 +42,7 @@ internal static class Sampling
                 var request = new SampleRequest(prompt.Tokens, sampling with { Seed = seed }, candidates);
                 var drawn = await policy.Engine.SampleAsync(request, null, token);
                 answers[i] = await Task.WhenAll(drawn.Select(async candidate =>
-                    new ScoredAnswer(candidate, await score(prompt.Source, candidate.Text, token))));
+                    new ScoredAnswer(candidate, await score(prompt.Source, candidate.Text, prompt.Answers, token))));
             }).GetAwaiter().GetResult();
         return answers;
     }

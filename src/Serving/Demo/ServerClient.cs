@@ -5,7 +5,7 @@ namespace Serving.Demo;
 
 /// <summary>One answer as the demo sees it. Immutable.</summary>
 /// <param name="Policy">"name@version" that answered.</param>
-/// <param name="Total">Scorecard total of the chosen candidate.</param>
+/// <param name="Total">Scorecard total of the chosen candidate without the consensus, which a single sample has with nobody.</param>
 internal sealed record DemoAnswer(string Text, string Policy, double Total, int Tokens);
 
 /// <summary>The few requests that the demo makes, over HTTP like anybody's. Thread-safe.</summary>
@@ -13,6 +13,8 @@ internal sealed class ServerClient(Uri address) : IDisposable
 {
     /// <summary>Of every request, and so of the policy that is trained on them.</summary>
     public const double Temperature = 0.7;
+
+    private const string Consensus = "consensus";
 
     private readonly HttpClient _http = new() { BaseAddress = address, Timeout = TimeSpan.FromMinutes(2) };
 
@@ -55,10 +57,12 @@ internal sealed class ServerClient(Uri address) : IDisposable
 
         using var json = JsonDocument.Parse(body);
         var report = json.RootElement.GetProperty("best_of_n");
+        var scores = report.GetProperty("scores")[report.GetProperty("chosen").GetInt32()];
         return new DemoAnswer(
             json.RootElement.GetProperty("choices")[0].GetProperty("message").GetProperty("content").GetString()!,
             report.GetProperty("policy").GetString()!,
-            report.GetProperty("scores")[report.GetProperty("chosen").GetInt32()].GetProperty("total").GetDouble(),
+            report.GetProperty("weights").EnumerateObject().Where(weight => weight.Name != Consensus).Sum(weight =>
+                weight.Value.GetDouble() * scores.GetProperty(weight.Name).GetDouble()),
             report.GetProperty("completion_tokens").GetInt32());
     }
 

@@ -42,6 +42,7 @@ internal abstract class AnswerFormat
             ranking.Order[0],
             ranking.Scorecard,
             ranking.Digest,
+            ranking.Entries.ToDictionary(entry => entry.Scorer, entry => entry.Weight),
             job.PolicyId,
             job.PolicyDigest,
             unchecked((long)job.Sampling.Seed),

@@ -84,6 +84,7 @@ public sealed record PromptTokensDetails(int CachedTokens);
 
 /// <summary>The vendor field "best_of_n": how the answer was chosen.</summary>
 /// <param name="Chosen">Index of the candidate that is choice 0.</param>
+/// <param name="Weights">By scorer: total = sum of weight * value.</param>
 /// <param name="Policy">"name@version" that sampled the candidates.</param>
 /// <param name="Seed">With this seed in the request the same candidates come again.</param>
 /// <param name="CompletionTokens">Tokens of all candidates together.</param>
@@ -94,6 +95,7 @@ public sealed record BestOfNReport(
     int Chosen,
     string Scorecard,
     string ScorecardDigest,
+    IReadOnlyDictionary<string, double> Weights,
     string Policy,
     string PolicyDigest,
     long Seed,

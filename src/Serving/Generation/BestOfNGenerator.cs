@@ -30,7 +30,7 @@ public sealed partial class BestOfNGenerator(
         using var deadline = new Deadline(_options.Deadline, time, cancellationToken);
         var (candidates, scores) = await SampleAndScoreAsync(job, count, deadline);
         var order = BestOfN.Rank(scores);
-        var ranking = new Ranking(scorer.Scorecard, scorer.Digest, scores, order);
+        var ranking = new Ranking(scorer.Scorecard, scorer.Digest, scorer.Entries, scores, order);
 
         if (job.Request.Store)
         {
@@ -41,7 +41,7 @@ public sealed partial class BestOfNGenerator(
         return new GenerationResult(candidates, [.. order.Take(job.Request.Answers)], ranking);
     }
 
-    private async Task<(Candidate[] Candidates, Score[] Scores)> SampleAndScoreAsync(GenerationJob job, int count, Deadline deadline)
+    private async Task<(Candidate[] Candidates, IReadOnlyList<Score> Scores)> SampleAndScoreAsync(GenerationJob job, int count, Deadline deadline)
     {
         var scores = new GroupScores(scorer, job.Prompt.Source, deadline);
         try
@@ -50,7 +50,7 @@ public sealed partial class BestOfNGenerator(
                 new SampleRequest(job.Prompt.Tokens, job.Sampling, count),
                 candidate => _ = scores.Of(candidate.Text),            // scoring runs while other candidates still decode
                 deadline.Token);
-            return (candidates, await Task.WhenAll(candidates.Select(c => scores.Of(c.Text))));
+            return (candidates, await scores.OfAllAsync([.. candidates.Select(c => c.Text)]));
         }
         catch (Exception) when (deadline.Explain() is { } reason)
         {

@@ -12,6 +12,7 @@ public sealed record GenerationResult(IReadOnlyList<Candidate> Candidates, IRead
 /// <summary>The judgement of a Best-of-N group. Immutable.</summary>
 /// <param name="Scorecard">Name of the scorecard.</param>
 /// <param name="Digest">Its content digest.</param>
+/// <param name="Entries">Its entries: total = sum of weight * value.</param>
 /// <param name="Scores">One per candidate, in order of index.</param>
 /// <param name="Order">All indices, best first.</param>
-public sealed record Ranking(string Scorecard, string Digest, IReadOnlyList<Score> Scores, IReadOnlyList<int> Order);
+public sealed record Ranking(string Scorecard, string Digest, IReadOnlyList<ScorecardEntry> Entries, IReadOnlyList<Score> Scores, IReadOnlyList<int> Order);

@@ -4,7 +4,7 @@ using Serving.Scoring;
 namespace Serving.Generation;
 
 /// <summary>
-/// The scores of one group's answers, begun as the answers appear; equal texts are scored once. The first failure gives up the group.
+/// The scores of one group's answers, begun as the answers appear, and compared when all are there; equal texts are scored once. The first failure gives up the group.
 /// Thread-safe.
 /// </summary>
 internal sealed class GroupScores(CandidateScorer scorer, string source, Deadline deadline)
@@ -13,6 +13,10 @@ internal sealed class GroupScores(CandidateScorer scorer, string source, Deadlin
 
     /// <summary>The score of an answer, started now or before.</summary>
     public Task<Score> Of(string answer) => _scores.GetOrAdd(answer, text => new Lazy<Task<Score>>(() => ScoreAsync(text))).Value;
+
+    /// <summary>The scores of the whole group, in its order.</summary>
+    public async Task<IReadOnlyList<Score>> OfAllAsync(IReadOnlyList<string> answers) =>
+        scorer.InGroup(answers, await Task.WhenAll(answers.Select(Of)));
 
     private async Task<Score> ScoreAsync(string answer)
     {

@@ -8,6 +8,7 @@ namespace Serving.Scoring;
 public sealed class CandidateScorer : IDisposable
 {
     private readonly Scorecard _card;
+    private readonly int _consensus;
     private readonly Func<string, ITextScorer> _open;
     private volatile Loaded? _loaded;
     private volatile string? _loadError;
@@ -19,6 +20,7 @@ public sealed class CandidateScorer : IDisposable
         var threads = settings.Threads > 0 ? settings.Threads : Math.Max(1, Environment.ProcessorCount / 2);
         var session = new OnnxOptions { Threads = threads, Spinning = onnx.Value.Spinning };
         _card = Serving.Scoring.Scorecard.From(settings);
+        _consensus = _card.ConsensusEntry;
         _open = scorer => scorer switch
         {
             "reward" => Open(store, settings.Reward, session, settings,
@@ -32,12 +34,13 @@ public sealed class CandidateScorer : IDisposable
     /// <summary>Ready at once, with scorers in the order of the scorecard's entries; they are disposed with this.</summary>
     public CandidateScorer(Scorecard card, IReadOnlyList<ITextScorer> scorers)
     {
-        if (!card.Entries.Select(entry => entry.Scorer).SequenceEqual(scorers.Select(scorer => scorer.Name)))
+        if (!card.ScorerEntries.Select(entry => entry.Scorer).SequenceEqual(scorers.Select(scorer => scorer.Name)))
         {
             throw new ArgumentException($"The scorers are not those of scorecard \"{card.Name}\", in its order.", nameof(scorers));
         }
 
         _card = card;
+        _consensus = card.ConsensusEntry;
         _open = name => scorers.First(scorer => scorer.Name == name);
         Load();
     }
@@ -50,6 +53,9 @@ public sealed class CandidateScorer : IDisposable
 
     /// <summary>Name of the scorecard in use.</summary>
     public string Scorecard => _card.Name;
+
+    /// <summary>The scorecard's entries: what each value counts in the total.</summary>
+    public IReadOnlyList<ScorecardEntry> Entries => _card.Entries;
 
     /// <summary>Digest over the scorecard's weights and its scorers' digests.</summary>
     /// <exception cref="InvalidOperationException">The scorers are not loaded.</exception>
@@ -68,7 +74,7 @@ public sealed class CandidateScorer : IDisposable
         }
 
         var scorers = new List<ITextScorer>();
-        foreach (var entry in _card.Entries)
+        foreach (var entry in _card.ScorerEntries)
         {
             try
             {
@@ -87,13 +93,40 @@ public sealed class CandidateScorer : IDisposable
         _loadError = null;
     }
 
-    /// <summary>Scores one answer, by all scorers at the same time.</summary>
+    /// <summary>Scores one answer by itself, by all scorers at the same time; it agrees with nobody (<see cref="InGroup(IReadOnlyList{string}, IReadOnlyList{Score})"/>).</summary>
     /// <exception cref="ScorerException">A scorer failed, gave no number, or is not loaded.</exception>
     public async Task<Score> ScoreAsync(string source, string answer, CancellationToken cancellationToken)
     {
         var loaded = _loaded
             ?? throw new ScorerException(_card.Name, new InvalidOperationException(_loadError ?? "the scorers are still being loaded"));
         var values = await Task.WhenAll(loaded.Scorers.Select(scorer => ScoreAsync(scorer, source, answer, cancellationToken)));
+        return _card.Combine(_consensus < 0 ? values : [.. values[.._consensus], 0, .. values[_consensus..]]);
+    }
+
+    /// <summary>Scores one answer beside others to the same prompt.</summary>
+    /// <inheritdoc cref="ScoreAsync(string, string, CancellationToken)" path="/exception"/>
+    public async Task<Score> ScoreAsync(string source, string answer, IReadOnlyList<string> others, CancellationToken cancellationToken)
+    {
+        var alone = await ScoreAsync(source, answer, cancellationToken);
+        return _consensus < 0 ? alone : WithConsensus(alone, Consensus.Of(answer, others));
+    }
+
+    /// <summary>The scores of a whole group's answers, from their scores by themselves: adds what only the group knows.</summary>
+    public IReadOnlyList<Score> InGroup(IReadOnlyList<string> answers, IReadOnlyList<Score> alone)
+    {
+        if (_consensus < 0)
+        {
+            return alone;
+        }
+
+        var agreement = Consensus.Within(answers);
+        return [.. alone.Select((score, i) => WithConsensus(score, agreement[i]))];
+    }
+
+    private Score WithConsensus(Score alone, float agreement)
+    {
+        float[] values = [.. alone.Values.Select(value => value.Value)];
+        values[_consensus] = agreement;
         return _card.Combine(values);
     }
 

@@ -12,7 +12,7 @@ public sealed class ScoringOptions
     [Required]
     public string Scorecard { get; set; } = "default";
 
-    /// <summary>Scorecards by name: scorer -> weight and veto. With none configured, "default" weighs reward, entailment and style 1 each.</summary>
+    /// <summary>Scorecards by name: scorer -> weight and veto. With none configured, "default" has <see cref="Scoring.Scorecard.BuiltInEntries"/>.</summary>
     public Dictionary<string, Dictionary<string, ScorerWeight>> Scorecards { get; set; } = new(StringComparer.OrdinalIgnoreCase);
 
     /// <summary>Registry name of the reward model.</summary>

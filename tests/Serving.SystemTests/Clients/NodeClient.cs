@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Text.Json.Nodes;
+using Serving.Testing;
 using Xunit;
 
 namespace Serving.SystemTests.Clients;
@@ -14,7 +15,7 @@ internal sealed class NodeClient : IDisposable
 
     public NodeClient(Uri server, string scenario)
     {
-        var folder = Path.Combine(RepositoryRoot(), Folder);
+        var folder = Path.Combine(Repository.Root, Folder);
         if (!Directory.Exists(Path.Combine(folder, "node_modules", "openai")))
         {
             Missing(null);
@@ -69,18 +70,5 @@ internal sealed class NodeClient : IDisposable
         }
 
         Assert.Skip(Instruction);
-    }
-
-    private static string RepositoryRoot()
-    {
-        for (var folder = new DirectoryInfo(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)
-        {
-            if (File.Exists(Path.Combine(folder.FullName, "Serving.sln")))
-            {
-                return folder.FullName;
-            }
-        }
-
-        throw new DirectoryNotFoundException("The tests run outside the repository: no Serving.sln above them.");
     }
 }

@@ -94,7 +94,7 @@ public sealed class ScoreCommandTests : IDisposable
         Assert.Equal(0, await Score());
 
         var line = await File.ReadAllTextAsync(Output, TestContext.Current.CancellationToken);
-        Assert.StartsWith("""{"id":"x","big":12345678901234567890.10,"text":"\u00e9é\/","deep":{"b": [1, null]},"scores":{"entailment":""", line, StringComparison.Ordinal);
+        Assert.StartsWith("""{"id":"x","big":12345678901234567890.10,"text":"\u00e9é\/","deep":{"b": [1, null]},"scores":{"consensus":0,"entailment":""", line, StringComparison.Ordinal);
         Assert.DoesNotContain("theirs", line);
     }
 

@@ -45,12 +45,15 @@ public sealed class BestOfNAnswersTests(ReadyApp fixture) : IClassFixture<ReadyA
 
         var report = reply.Json["best_of_n"]!;
         Assert.Equal((scorer.Scorecard, scorer.Digest), ((string?)report["scorecard"], (string?)report["scorecard_digest"]));
+        string[] texts = [.. report["candidates"]!.AsArray().Select(candidate => (string)candidate!["text"]!)];
+        var expected = scorer.InGroup(texts, await Task.WhenAll(texts.Select(text => scorer.ScoreAsync(Message, text, Token))));
+        Assert.Contains(expected, score => score.Values[0] is { Key: "consensus", Value: > 0 });
         for (var i = 0; i < 6; i++)
         {
-            var expected = await scorer.ScoreAsync(Message, (string)report["candidates"]![i]!["text"]!, Token);
             var actual = report["scores"]![i]!.AsObject();
-            Assert.Equal(expected.Total, (double)actual["total"]!);
-            Assert.Equal(expected.Values.Select(v => (v.Key, v.Value)), actual.Skip(1).Select(s => (s.Key, (float)s.Value!)));
+            Assert.Equal(expected[i].Total, (double)actual["total"]!);
+            Assert.Equal(expected[i].Values.Select(v => (v.Key, v.Value)), actual.Skip(1).Select(s => (s.Key, (float)s.Value!)));
+            Assert.Equal((double)actual["total"]!, report["weights"]!.AsObject().Sum(weight => (double)weight.Value! * (float)actual[weight.Key]!), 1e-12);
         }
     }
 

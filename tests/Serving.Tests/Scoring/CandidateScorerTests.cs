@@ -33,10 +33,51 @@ public sealed class CandidateScorerTests : IDisposable
 
         var score = await scorer.ScoreAsync(Source, "compressed archives", TestContext.Current.CancellationToken);
 
-        Assert.Equal(["entailment", "reward", "style"], score.Values.Select(value => value.Key));
-        Assert.Equal(score.Values.Sum(value => (double)value.Value), score.Total);
-        Assert.Equal(-1, score.Values[2].Value);        // two words are too few
-        Assert.True(score.Values[0].Value < 0);
+        Assert.Equal(["consensus", "entailment", "reward", "style"], score.Values.Select(value => value.Key));
+        Assert.Equal(Total(scorer, score), score.Total);
+        Assert.Equal(0, score.Values[0].Value);         // alone
+        Assert.True(score.Values[1].Value < 0);
+        Assert.Equal(-1, score.Values[3].Value);        // two words are too few
+    }
+
+    [Fact]
+    public async Task In_a_group_only_the_consensus_differs_from_the_scores_alone()
+    {
+        TinyScorer.PublishBoth(_store);
+        using var scorer = Scorer();
+        scorer.Load();
+        var alone = await Task.WhenAll(_answers.Select(answer => scorer.ScoreAsync(Source, answer, TestContext.Current.CancellationToken)));
+
+        var group = scorer.InGroup(_answers, alone);
+
+        var agreement = Consensus.Within(_answers);
+        for (var i = 0; i < group.Count; i++)
+        {
+            Assert.Equal(new KeyValuePair<string, float>(Consensus.Name, agreement[i]), group[i].Values[0]);
+            Assert.Equal(alone[i].Values.Skip(1), group[i].Values.Skip(1));
+            Assert.Equal(Total(scorer, group[i]), group[i].Total);
+            string[] others = [.. _answers.Where((_, j) => j != i)];
+            var fresh = await scorer.ScoreAsync(Source, _answers[i], others, TestContext.Current.CancellationToken);
+            Assert.Equal(group[i].Total, fresh.Total, 1e-6);
+        }
+
+        Assert.True(agreement[0] > 0);
+    }
+
+    [Fact]
+    public async Task A_scorecard_without_consensus_scores_a_group_as_its_answers_alone_and_one_of_consensus_needs_no_model()
+    {
+        var style = new Scorecard("style", [new("style", 1)]);
+        using var plain = new CandidateScorer(style, [new StyleScorer(new StyleOptions())]);
+        using var agreeing = new CandidateScorer(new Scorecard("consensus", [new("consensus", 1, VetoBelow: 0.05f)]), []);
+        var alone = await Task.WhenAll(_answers.Select(answer => plain.ScoreAsync(Source, answer, TestContext.Current.CancellationToken)));
+
+        Assert.Same(alone, plain.InGroup(_answers, alone));
+        var silent = await Task.WhenAll(_answers.Select(answer => agreeing.ScoreAsync(Source, answer, TestContext.Current.CancellationToken)));
+        var group = agreeing.InGroup(_answers, silent);
+        Assert.Equal(["consensus"], group[2].Vetoed);             // "games", which nobody else says
+        Assert.Empty(group[0].Vetoed);
+        Assert.NotEqual(plain.Digest, agreeing.Digest);
     }
 
     [Fact]
@@ -167,6 +208,9 @@ public sealed class CandidateScorerTests : IDisposable
         Assert.Null(scorer.LoadError);
         Assert.Equal("default", scorer.Scorecard);
     }
+
+    private static double Total(CandidateScorer scorer, Score score) =>
+        score.Values.Zip(scorer.Entries, (value, entry) => entry.Weight * value.Value).Sum();
 
     private static async Task Until(Func<bool> condition)
     {

@@ -4,6 +4,7 @@ using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Options;
 using Serving.Models;
 using Serving.Scoring;
+using Serving.Testing;
 using Xunit;
 
 namespace Serving.Tests.Scoring;
@@ -11,12 +12,14 @@ namespace Serving.Tests.Scoring;
 public sealed class ScorecardTests
 {
     [Fact]
-    public void Without_configuration_reward_entailment_and_style_count_alike()
+    public void Without_configuration_the_scorecard_is_the_one_of_appsettings()
     {
         var card = Scorecard.From(Bind([]));
 
         Assert.Equal("default", card.Name);
-        Assert.Equal([new("entailment", 1), new("reward", 1), new("style", 1)], card.Entries);
+        Assert.Equal([new("consensus", 2), new("entailment", 1), new("reward", 0.2), new("style", 1)], card.Entries);
+        var configured = new ConfigurationBuilder().AddJsonFile(Path.Combine(Repository.Root, "appsettings.json")).Build();
+        Assert.Equal(card.Entries, Scorecard.From(configured.GetSection(ScoringOptions.Section).Get<ScoringOptions>()!).Entries);
     }
 
     [Fact]

@@ -1,5 +1,6 @@
 using System.Text;
 using Microsoft.ML.Tokenizers;
+using Serving.Testing;
 using Serving.Tokenization;
 
 namespace Serving.Tests.Tokenization;
@@ -98,7 +99,7 @@ public sealed class TokenizerPropertyTests : IDisposable
     [Fact]
     public void The_shipped_models_encode_as_the_library_does()
     {
-        var tokenizer = TextTokenizer.Load(Path.Combine(GoldenData.Repository(), "models", "student", "1"));
+        var tokenizer = TextTokenizer.Load(Path.Combine(Repository.Root, "models", "student", "1"));
         var text = "libfoo-dev: development files — Grüße 日本 🚀\n\n  don't";
 
         Assert.Equal(text, tokenizer.Decode(tokenizer.Encode(text)));

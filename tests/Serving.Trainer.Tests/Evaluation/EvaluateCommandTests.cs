@@ -40,7 +40,7 @@ public sealed class EvaluateCommandTests : IDisposable
         foreach (var (_, figures) in answers)
         {
             Assert.Equal(
-                ["rouge-1", "rouge-2", "rouge-l", "total", "entailment", "reward", "judge", "coverage", "density", "words", "style"],
+                ["rouge-1", "rouge-2", "rouge-l", "total", "consensus", "entailment", "reward", "judge", "coverage", "density", "words", "style"],
                 figures!.AsObject().Select(figure => figure.Key).Where(key => !key.StartsWith("style/", StringComparison.Ordinal)));
             Assert.All(figures.AsObject(), figure => Assert.InRange((double)figure.Value!["mean"]!, (double)figure.Value["lower"]! - 1e-9, (double)figure.Value["upper"]! + 1e-9));
         }

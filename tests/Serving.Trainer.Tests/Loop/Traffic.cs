@@ -40,7 +40,7 @@ public sealed class Traffic : IDisposable
     public string Episodes => _folder.File("episodes");
 
     /// <summary>Letters of the answer: what a policy of random weights can visibly be taught.</summary>
-    public static Task<Score> Letters(string source, string answer, CancellationToken cancellationToken)
+    public static Task<Score> Letters(string source, string answer, IReadOnlyList<string> others, CancellationToken cancellationToken)
     {
         var letters = answer.Count(char.IsAsciiLetter);
         return Task.FromResult(new Score(letters, [new("letters", letters)]));
@@ -58,7 +58,7 @@ public sealed class Traffic : IDisposable
             var prompt = anchor.Tokenizer.Encode($"<s>{source}<sum>");
             var sampling = new SamplingParameters { MaxTokens = MaxTokens, Seed = (ulong)i };
             var answers = await anchor.Engine.SampleAsync(new SampleRequest(prompt, sampling, Candidates), null, CancellationToken.None);
-            var scores = await Task.WhenAll(answers.Select(answer => Letters(source, answer.Text, CancellationToken.None)));
+            var scores = await Task.WhenAll(answers.Select(answer => Letters(source, answer.Text, [], CancellationToken.None)));
             await log.AppendAsync(
                 new Episode
                 {

@@ -102,8 +102,8 @@ public sealed class TrainingLoopTests(Traffic traffic) : IClassFixture<Traffic>,
         var whole = Weights(Run(options, traffic.Student, "whole"));
 
         var calls = 0;
-        Task<Score> Dying(string source, string answer, CancellationToken cancellationToken) =>
-            Interlocked.Increment(ref calls) > 80 ? throw new ScorerException("letters", new IOException("gone")) : Traffic.Letters(source, answer, cancellationToken);
+        Task<Score> Dying(string source, string answer, IReadOnlyList<string> others, CancellationToken cancellationToken) =>
+            Interlocked.Increment(ref calls) > 80 ? throw new ScorerException("letters", new IOException("gone")) : Traffic.Letters(source, answer, others, cancellationToken);
         Assert.Throws<ScorerException>(() => Run(options, traffic.Student, "crashed", score: Dying));
         Assert.True(Directory.Exists(Path.Combine(_folder.Path, "crashed", "checkpoint")));
 
@@ -130,8 +130,8 @@ public sealed class TrainingLoopTests(Traffic traffic) : IClassFixture<Traffic>,
         else
         {
             var calls = 0;
-            Task<Score> Dying(string source, string answer, CancellationToken cancellationToken) =>
-                Interlocked.Increment(ref calls) > 80 ? throw new ScorerException("letters", new IOException("gone")) : Traffic.Letters(source, answer, cancellationToken);
+            Task<Score> Dying(string source, string answer, IReadOnlyList<string> others, CancellationToken cancellationToken) =>
+                Interlocked.Increment(ref calls) > 80 ? throw new ScorerException("letters", new IOException("gone")) : Traffic.Letters(source, answer, others, cancellationToken);
             Assert.Throws<ScorerException>(() => Run(options, traffic.Student, "stopped", score: Dying));
         }
 
