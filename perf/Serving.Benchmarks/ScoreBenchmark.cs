@@ -59,8 +59,9 @@ internal static class ScoreBenchmark
         using var model = ScorerModel.Load(folder, session, options.MaxBatch);
         using var bare = new BareSession(folder, session, [.. pairs.Select(pair => model.Encoder.Encode(pair.Source, pair.Answer))], options.MaxBatch);
         using var reward = new RewardModel("reward", ScorerModel.Load(folder, session, options.MaxBatch), options.MaxBatch, options.QueueCapacity);
-        using var scorer = new CandidateScorer(Options.Create(options), Options.Create(new OnnxOptions()), store);
-        scorer.Load();
+        using var scorecards = new Scorecards(Options.Create(options), Options.Create(new OnnxOptions()), store);
+        scorecards.Load();
+        var scorer = scorecards.Default;
         (string Name, Func<Task> Run)[] variants =
         [
             ("bare session, ready batches", () => Task.Run(bare.Run)),

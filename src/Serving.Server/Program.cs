@@ -9,6 +9,7 @@ using Serving.Import;
 using Serving.Inference;
 using Serving.Models;
 using Serving.Observability;
+using Serving.Requests;
 using Serving.Scoring;
 
 // Verbs: each folder that has one brings its own command; without a verb the server starts.
@@ -54,6 +55,7 @@ static async Task<int> ServeAsync(string[] settings)
         builder.Logging.AddFilter("Microsoft.Extensions.Hosting.Internal.Host", _ => started);
         builder.Logging.AddFilter("Microsoft.AspNetCore.Server.Kestrel", level => started && level >= LogLevel.Warning);
         builder.AddObservability();
+        builder.AddRequests();
         builder.AddModels();
         builder.AddInference();
         builder.AddScoring();
@@ -63,8 +65,10 @@ static async Task<int> ServeAsync(string[] settings)
         var app = builder.Build();
         app.Lifetime.ApplicationStarted.Register(() => started = true);
         app.UseObservability();
+        app.UseRequests();
         app.MapObservability();
         app.MapModels();
+        app.MapScoring();
         app.MapGeneration();
         await app.RunAsync();
         return 0;

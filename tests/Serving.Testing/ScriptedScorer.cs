@@ -11,7 +11,7 @@ public sealed class ScriptedScorer(string name, Func<string, string, Cancellatio
 
     public Task<float> ScoreAsync(string source, string answer, CancellationToken cancellationToken) => score(source, answer, cancellationToken);
 
-    /// <summary>A candidate scorer whose only scorer is this function, under the name "style".</summary>
-    public static CandidateScorer Alone(Func<string, string, CancellationToken, Task<float>> score) =>
+    /// <summary>Scorecards whose only scorer is this function, under the name "style".</summary>
+    public static Scorecards Alone(Func<string, string, CancellationToken, Task<float>> score) =>
         new(new Scorecard("scripted", [new ScorecardEntry("style", 1)]), [new ScriptedScorer("style", score)]);
 }

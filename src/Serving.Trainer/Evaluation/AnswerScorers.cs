@@ -13,6 +13,7 @@ namespace Serving.Trainer.Evaluation;
 /// </summary>
 internal sealed class AnswerScorers : IDisposable
 {
+    private readonly Scorecards? _cards;
     private readonly CandidateScorer? _card;
     private readonly EntailmentModel? _judge;
 
@@ -51,7 +52,8 @@ internal sealed class AnswerScorers : IDisposable
                 ];
                 var card = new Scorecard(
                     string.Join(" + ", entries.Select(entry => string.Create(CultureInfo.InvariantCulture, $"{entry.Weight} {entry.Scorer}"))), entries);
-                _card = new CandidateScorer(card, [.. card.ScorerEntries.Select(entry => scorers.First(scorer => scorer.Name == entry.Scorer))]);
+                _cards = new Scorecards(card, scorers);
+                _card = _cards.Default;
             }
 
             _judge = judge is null ? null : new EntailmentModel("judge", Load(store, judge, threads, settings), settings.MaxBatch, settings.QueueCapacity);
@@ -88,7 +90,7 @@ internal sealed class AnswerScorers : IDisposable
 
     public void Dispose()
     {
-        _card?.Dispose();
+        _cards?.Dispose();
         _judge?.Dispose();
     }
 

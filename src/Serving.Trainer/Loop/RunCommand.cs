@@ -72,8 +72,9 @@ internal static class RunCommand
         var onnx = settings.GetSection(OnnxOptions.Section).Get<OnnxOptions>() ?? new OnnxOptions();
         var inference = settings.GetSection(InferenceOptions.Section).Get<InferenceOptions>() ?? new InferenceOptions();
         var scoring = settings.GetSection(ScoringOptions.Section).Get<ScoringOptions>() ?? new ScoringOptions();
-        using var scorer = new CandidateScorer(Options.Create(scoring), Options.Create(onnx), store);
-        scorer.Load();
+        using var scorecards = new Scorecards(Options.Create(scoring), Options.Create(onnx), store);
+        scorecards.Load();
+        var scorer = scorecards.Default;
         TrainingResult result;
         try
         {

@@ -74,8 +74,9 @@ public static class ScoreCommand
         try
         {
             using var host = Host(settings);
-            var scorer = host.Services.GetRequiredService<CandidateScorer>();
-            scorer.Load();
+            var scorecards = host.Services.GetRequiredService<Scorecards>();
+            scorecards.Load();
+            var scorer = scorecards.Default;
             var rows = host.Services.GetRequiredService<IOptions<ScoringOptions>>().Value.MaxBatch;
             var job = new ScoreJob(scorer, Math.Max(256, rows * LinesPerRow));
 

@@ -12,7 +12,7 @@ namespace Serving.Generation;
 /// Thread-safe. A scorer that fails fails the request: no pick is made in its place, and no episode is written.
 /// </summary>
 public sealed partial class BestOfNGenerator(
-    CandidateScorer scorer,
+    Scorecards scorecards,
     EpisodeLog episodes,
     IOptions<GenerationOptions> options,
     TimeProvider time,
@@ -22,13 +22,14 @@ public sealed partial class BestOfNGenerator(
 
     public async Task<GenerationResult> GenerateAsync(GenerationJob job, int count, CancellationToken cancellationToken)
     {
-        if (!scorer.Ready)
+        if (!scorecards.Ready)
         {
             throw new ApiException(ApiError.NotReady("The scorers are still being loaded; GET /readyz says what is missing."));
         }
 
+        var scorer = scorecards.Default;
         using var deadline = new Deadline(_options.Deadline, time, cancellationToken);
-        var (candidates, scores) = await SampleAndScoreAsync(job, count, deadline);
+        var (candidates, scores) = await SampleAndScoreAsync(job, count, scorer, deadline);
         var order = BestOfN.Rank(scores);
         var ranking = new Ranking(scorer.Scorecard, scorer.Digest, scorer.Entries, scores, order);
 
@@ -41,7 +42,8 @@ public sealed partial class BestOfNGenerator(
         return new GenerationResult(candidates, [.. order.Take(job.Request.Answers)], ranking);
     }
 
-    private async Task<(Candidate[] Candidates, IReadOnlyList<Score> Scores)> SampleAndScoreAsync(GenerationJob job, int count, Deadline deadline)
+    private static async Task<(Candidate[] Candidates, IReadOnlyList<Score> Scores)> SampleAndScoreAsync(
+        GenerationJob job, int count, CandidateScorer scorer, Deadline deadline)
     {
         var scores = new GroupScores(scorer, job.Prompt.Source, deadline);
         try

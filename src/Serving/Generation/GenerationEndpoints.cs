@@ -1,11 +1,9 @@
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
-using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Hosting;
-using Microsoft.Extensions.Options;
 using Serving.Inference;
 using Serving.Observability;
 using Serving.Scoring;
@@ -29,12 +27,7 @@ public static class GenerationEndpoints
         services.AddSingleton<GenerationHandler>();
         services.AddSingleton<ApiErrorRule>(GenerationErrors.Describe);
         services.AddSingleton(p => Policies(p.GetRequiredService<PolicyRegistry>()));
-        services.AddSingleton(p => Scorers(p.GetRequiredService<CandidateScorer>()));
-        services.AddOptions<KestrelServerOptions>().Configure<IOptions<GenerationOptions>>((kestrel, generation) =>
-        {
-            kestrel.Limits.MaxRequestBodySize = generation.Value.MaxBodyBytes;
-            kestrel.AddServerHeader = false;
-        });
+        services.AddSingleton(p => Scorers(p.GetRequiredService<Scorecards>()));
         return builder;
     }
 
@@ -57,6 +50,6 @@ public static class GenerationEndpoints
         : policies.Current().FirstOrDefault(p => !p.Engine.Healthy) is { } failed ? $"the engine of {failed.Id} has stopped; the log says why"
         : null);
 
-    private static ReadinessCheck Scorers(CandidateScorer scorer) => new("scorers", () =>
-        scorer.Ready ? null : scorer.LoadError ?? "the scorers are still being loaded");
+    private static ReadinessCheck Scorers(Scorecards scorecards) => new("scorers", () =>
+        scorecards.Ready ? null : scorecards.LoadError ?? "the scorers are still being loaded");
 }

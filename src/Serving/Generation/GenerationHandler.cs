@@ -1,5 +1,6 @@
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Options;
+using Serving.Requests;
 
 namespace Serving.Generation;
 
@@ -9,13 +10,14 @@ public sealed class GenerationHandler(
     BestOfNGenerator bestOfN,
     DirectGenerator direct,
     AnswerStream streams,
-    IOptions<GenerationOptions> options)
+    IOptions<GenerationOptions> options,
+    IOptions<RequestOptions> requests)
 {
     private readonly GenerationOptions _options = options.Value;
 
     public async Task AnswerAsync(AnswerKind kind, HttpContext context, CancellationToken cancellationToken)
     {
-        using var body = await RequestBody.ReadAsync(context.Request, _options, cancellationToken);
+        using var body = await RequestBody.ReadAsync(context.Request, requests.Value, cancellationToken);
         using var job = router.Begin(RequestParser.Parse(kind, body.RootElement, _options));
         if (job.Request.Stream)
         {

@@ -31,14 +31,6 @@ public sealed class GenerationOptions
     [Range(typeof(TimeSpan), "00:00:00.001", "00:10:00")]
     public TimeSpan PingInterval { get; set; } = TimeSpan.FromSeconds(15);
 
-    /// <summary>Largest request body in bytes; beyond it the answer is 413.</summary>
-    [Range(1024, 1 << 30)]
-    public int MaxBodyBytes { get; set; } = 1 << 20;
-
-    /// <summary>Deepest nesting of a request body; the API itself needs six levels.</summary>
-    [Range(8, 1000)]
-    public int MaxJsonDepth { get; set; } = 32;
-
     /// <summary>Seed of the source that gives seeds to requests without one; null = from the operating system, once per process.</summary>
     public ulong? Seed { get; set; }
 }

@@ -1,7 +1,7 @@
 using System.Collections.ObjectModel;
 using System.Text.Json;
 using Serving.Inference;
-using Serving.Observability;
+using Serving.Requests;
 using Serving.Tokenization;
 
 namespace Serving.Generation;

@@ -80,7 +80,7 @@ public sealed partial class ApiErrors(RequestDelegate next, IEnumerable<ApiError
         "The server failed on this request; the log has the cause under the x-request-id.");
 
     private static ApiError TooLarge => Refused(
-        StatusCodes.Status413PayloadTooLarge, "request_too_large", "The body is larger than this server accepts (Generation:MaxBodyBytes).");
+        StatusCodes.Status413PayloadTooLarge, "request_too_large", "The body is larger than this server accepts (Requests:MaxBodyBytes).");
 
     private static ApiError OfStatus(int status, HttpRequest request) => status switch
     {

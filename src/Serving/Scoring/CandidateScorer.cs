@@ -1,37 +1,12 @@
-using Microsoft.Extensions.Options;
-using Serving.Models;
-using Serving.Onnx;
-
 namespace Serving.Scoring;
 
-/// <summary>Applies the configured scorecard to answers; owns its scorers. Thread-safe.</summary>
-public sealed class CandidateScorer : IDisposable
+/// <summary>Applies one scorecard to answers. Immutable; the scorers belong to whoever made them. Thread-safe.</summary>
+public sealed class CandidateScorer
 {
     private readonly Scorecard _card;
-    private readonly int _consensus;
-    private readonly Func<string, ITextScorer> _open;
-    private volatile Loaded? _loaded;
-    private volatile string? _loadError;
 
-    /// <summary>Scorers come from the registry once <see cref="Load"/> is called.</summary>
-    public CandidateScorer(IOptions<ScoringOptions> options, IOptions<OnnxOptions> onnx, ModelStore store)
-    {
-        var settings = options.Value;
-        var threads = settings.Threads > 0 ? settings.Threads : Math.Max(1, Environment.ProcessorCount / 2);
-        var session = new OnnxOptions { Threads = threads, Spinning = onnx.Value.Spinning };
-        _card = Serving.Scoring.Scorecard.From(settings);
-        _consensus = _card.ConsensusEntry;
-        _open = scorer => scorer switch
-        {
-            "reward" => Open(store, settings.Reward, session, settings,
-                model => new RewardModel(scorer, model, settings.MaxBatch, settings.QueueCapacity)),
-            "entailment" => Open(store, settings.Entailment, session, settings,
-                model => new EntailmentModel(scorer, model, settings.MaxBatch, settings.QueueCapacity)),
-            _ => new StyleScorer(settings.Style),
-        };
-    }
-
-    /// <summary>Ready at once, with scorers in the order of the scorecard's entries; they are disposed with this.</summary>
+    /// <param name="card">Which scorers count, and how.</param>
+    /// <param name="scorers">Those of <see cref="Scorecard.ScorerEntries"/>, in its order.</param>
     public CandidateScorer(Scorecard card, IReadOnlyList<ITextScorer> scorers)
     {
         if (!card.ScorerEntries.Select(entry => entry.Scorer).SequenceEqual(scorers.Select(scorer => scorer.Name)))
@@ -40,81 +15,43 @@ public sealed class CandidateScorer : IDisposable
         }
 
         _card = card;
-        _consensus = card.ConsensusEntry;
-        _open = name => scorers.First(scorer => scorer.Name == name);
-        Load();
+        Scorers = scorers;
+        Digest = card.Digest(scorers);
     }
 
-    /// <summary>True once the scorer models are loaded and warmed.</summary>
-    public bool Ready => _loaded is not null;
-
-    /// <summary>Why the scorers could not be loaded, by the scorer's name; null when they are loaded or nobody has tried yet.</summary>
-    public string? LoadError => _loadError;
-
-    /// <summary>Name of the scorecard in use.</summary>
+    /// <summary>Name of the scorecard.</summary>
     public string Scorecard => _card.Name;
 
     /// <summary>The scorecard's entries: what each value counts in the total.</summary>
     public IReadOnlyList<ScorecardEntry> Entries => _card.Entries;
 
     /// <summary>Digest over the scorecard's weights and its scorers' digests.</summary>
-    /// <exception cref="InvalidOperationException">The scorers are not loaded.</exception>
-    public string Digest => (_loaded ?? throw new InvalidOperationException("The scorers are not loaded.")).Digest;
+    public string Digest { get; }
 
-    /// <summary>The scorers in use, in the scorecard's order; empty until they are loaded.</summary>
-    public IReadOnlyList<ITextScorer> Scorers => _loaded?.Scorers ?? [];
+    /// <summary>The scorers in use, in the scorecard's order.</summary>
+    public IReadOnlyList<ITextScorer> Scorers { get; }
 
-    /// <summary>Loads and warms every scorer of the scorecard; all or none. Does nothing when they are loaded. Not for concurrent use.</summary>
-    /// <exception cref="ScorerException">A scorer cannot be loaded; <see cref="LoadError"/> says the same.</exception>
-    public void Load()
-    {
-        if (Ready)
-        {
-            return;
-        }
-
-        var scorers = new List<ITextScorer>();
-        foreach (var entry in _card.ScorerEntries)
-        {
-            try
-            {
-                scorers.Add(_open(entry.Scorer));
-            }
-            catch (Exception e)
-            {
-                scorers.ForEach(scorer => (scorer as IDisposable)?.Dispose());
-                var error = new ScorerException(entry.Scorer, e);
-                _loadError = error.Message;
-                throw error;
-            }
-        }
-
-        _loaded = new Loaded(scorers, _card.Digest(scorers));
-        _loadError = null;
-    }
-
-    /// <summary>Scores one answer by itself, by all scorers at the same time; it agrees with nobody (<see cref="InGroup(IReadOnlyList{string}, IReadOnlyList{Score})"/>).</summary>
-    /// <exception cref="ScorerException">A scorer failed, gave no number, or is not loaded.</exception>
+    /// <summary>Scores one answer by itself, by all scorers at the same time; it agrees with nobody (<see cref="InGroup"/>).</summary>
+    /// <exception cref="ScorerException">A scorer failed or gave no number.</exception>
     public async Task<Score> ScoreAsync(string source, string answer, CancellationToken cancellationToken)
     {
-        var loaded = _loaded
-            ?? throw new ScorerException(_card.Name, new InvalidOperationException(_loadError ?? "the scorers are still being loaded"));
-        var values = await Task.WhenAll(loaded.Scorers.Select(scorer => ScoreAsync(scorer, source, answer, cancellationToken)));
-        return _card.Combine(_consensus < 0 ? values : [.. values[.._consensus], 0, .. values[_consensus..]]);
+        var values = await Task.WhenAll(Scorers.Select(scorer => scorer.CheckedScoreAsync(source, answer, cancellationToken)));
+        var consensus = _card.ConsensusEntry;
+        return _card.Combine(consensus < 0 ? values : [.. values[..consensus], 0, .. values[consensus..]]);
     }
 
     /// <summary>Scores one answer beside others to the same prompt.</summary>
-    /// <inheritdoc cref="ScoreAsync(string, string, CancellationToken)" path="/exception"/>
+    /// <exception cref="ScorerException">A scorer failed or gave no number.</exception>
     public async Task<Score> ScoreAsync(string source, string answer, IReadOnlyList<string> others, CancellationToken cancellationToken)
     {
         var alone = await ScoreAsync(source, answer, cancellationToken);
-        return _consensus < 0 ? alone : WithConsensus(alone, Consensus.Of(answer, others));
+        return _card.ConsensusEntry < 0 ? alone : WithConsensus(alone, Consensus.Of(answer, others));
     }
 
     /// <summary>The scores of a whole group's answers, from their scores by themselves: adds what only the group knows.</summary>
     public IReadOnlyList<Score> InGroup(IReadOnlyList<string> answers, IReadOnlyList<Score> alone)
     {
-        if (_consensus < 0)
+        if (_card.ConsensusEntry < 0)
         {
             return alone;
         }
@@ -126,49 +63,7 @@ public sealed class CandidateScorer : IDisposable
     private Score WithConsensus(Score alone, float agreement)
     {
         float[] values = [.. alone.Values.Select(value => value.Value)];
-        values[_consensus] = agreement;
+        values[_card.ConsensusEntry] = agreement;
         return _card.Combine(values);
     }
-
-    public void Dispose()
-    {
-        foreach (var scorer in Scorers)
-        {
-            (scorer as IDisposable)?.Dispose();
-        }
-    }
-
-    private static async Task<float> ScoreAsync(ITextScorer scorer, string source, string answer, CancellationToken cancellationToken)
-    {
-        float value;
-        try
-        {
-            value = await scorer.ScoreAsync(source, answer, cancellationToken);
-        }
-        catch (Exception e) when (e is not ScorerException && !(e is OperationCanceledException && cancellationToken.IsCancellationRequested))
-        {
-            throw new ScorerException(scorer.Name, e);
-        }
-
-        // A NaN would win or lose every comparison by accident, so it is a failure like any other.
-        return float.IsFinite(value)
-            ? value
-            : throw new ScorerException(scorer.Name, new ArithmeticException($"the score is {value}, not a number"));
-    }
-
-    private static T Open<T>(ModelStore store, string id, OnnxOptions session, ScoringOptions settings, Func<ScorerModel, T> create)
-    {
-        var model = ScorerModel.Load(store.Find(id), session, settings.MaxBatch);
-        try
-        {
-            return create(model);
-        }
-        catch
-        {
-            model.Dispose();
-            throw;
-        }
-    }
-
-    private sealed record Loaded(IReadOnlyList<ITextScorer> Scorers, string Digest);
 }

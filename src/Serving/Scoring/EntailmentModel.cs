@@ -50,6 +50,9 @@ public sealed class EntailmentModel : ITextScorer, IDisposable
         return new EntailmentReport((float)verdicts.Average(verdict => (double)verdict.LogEntailment), _model.Config.Labels, verdicts);
     }
 
+    /// <summary>Tokens of a pair, markers not counted.</summary>
+    public int TokensOf(string source, string answer) => _model.Encoder.SourceTokens(source).Length + _model.Encoder.Tokens(answer).Length;
+
     public void Dispose()
     {
         _batcher.Dispose();

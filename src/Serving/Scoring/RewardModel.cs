@@ -33,6 +33,9 @@ public sealed class RewardModel : ITextScorer, IDisposable
         return logits[0];
     }
 
+    /// <summary>Tokens of a pair, markers not counted.</summary>
+    public int TokensOf(string source, string answer) => _model.Encoder.SourceTokens(source).Length + _model.Encoder.Tokens(answer).Length;
+
     public void Dispose()
     {
         _batcher.Dispose();

@@ -45,18 +45,17 @@ public sealed class Scorecard
     public IReadOnlyList<ScorecardEntry> Entries { get; }
 
     /// <summary>The scorecard that the (validated) options choose.</summary>
-    public static Scorecard From(ScoringOptions options)
-    {
-        if (options.Scorecards.Count == 0)
-        {
-            return new Scorecard(BuiltIn, BuiltInEntries);
-        }
+    public static Scorecard From(ScoringOptions options) =>
+        AllFrom(options).First(card => card.Name.Equals(options.Scorecard, StringComparison.OrdinalIgnoreCase));
 
-        var entries = options.Scorecards[options.Scorecard];
-        return new Scorecard(
-            options.Scorecards.Keys.First(name => name.Equals(options.Scorecard, StringComparison.OrdinalIgnoreCase)),
-            entries.Select(entry => new ScorecardEntry(entry.Key.ToLowerInvariant(), entry.Value.Weight, entry.Value.VetoBelow)));
-    }
+    /// <summary>Every scorecard of the (validated) options.</summary>
+    public static IReadOnlyList<Scorecard> AllFrom(ScoringOptions options) => options.Scorecards.Count == 0
+        ? [new Scorecard(BuiltIn, BuiltInEntries)]
+        :
+        [
+            .. options.Scorecards.Select(card => new Scorecard(
+                card.Key, card.Value.Select(entry => new ScorecardEntry(entry.Key.ToLowerInvariant(), entry.Value.Weight, entry.Value.VetoBelow)))),
+        ];
 
     /// <summary>Where <see cref="Consensus"/> stands among the entries; -1 when it does not count.</summary>
     public int ConsensusEntry { get; }

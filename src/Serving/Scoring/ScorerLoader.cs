@@ -6,18 +6,18 @@ using Serving.Models;
 namespace Serving.Scoring;
 
 /// <summary>Loads the scorers while the server starts, and tries again while it cannot: a scorer may be published later.</summary>
-internal sealed partial class ScorerLoader(CandidateScorer scorer, IOptions<ModelOptions> models, TimeProvider time, ILogger<ScorerLoader> logger)
+internal sealed partial class ScorerLoader(Scorecards scorecards, IOptions<ModelOptions> models, TimeProvider time, ILogger<ScorerLoader> logger)
     : BackgroundService
 {
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         var reported = "";
-        while (!scorer.Ready)
+        while (!scorecards.Ready)
         {
             try
             {
-                scorer.Load();
-                Log.Ready(logger, scorer.Scorecard, scorer.Digest);
+                scorecards.Load();
+                Log.Ready(logger, scorecards.Default.Scorecard, scorecards.Default.Digest);
             }
             catch (ScorerException e)
             {

@@ -35,6 +35,10 @@ public sealed class ScoringOptions
     [Range(1, 1_000_000)]
     public int QueueCapacity { get; set; } = 4096;
 
+    /// <summary>Most pairs of one HTTP request.</summary>
+    [Range(1, 1_000_000)]
+    public int MaxPairs { get; set; } = 1000;
+
     [ValidateObjectMembers]
     public StyleOptions Style { get; set; } = new();
 }

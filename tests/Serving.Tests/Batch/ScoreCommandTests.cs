@@ -38,13 +38,13 @@ public sealed class ScoreCommandTests : IDisposable
 
         Assert.Equal(0, await Score("--batch", "7"));
 
-        using var online = new CandidateScorer(Options.Create(new ScoringOptions { MaxBatch = 1 }), Options.Create(new OnnxOptions()), _store);
+        using var online = new Scorecards(Options.Create(new ScoringOptions { MaxBatch = 1 }), Options.Create(new OnnxOptions()), _store);
         online.Load();
         var lines = await File.ReadAllLinesAsync(Output, TestContext.Current.CancellationToken);
         Assert.Equal(pairs.Length, lines.Length);
         for (var i = 0; i < lines.Length; i++)
         {
-            var expected = await online.ScoreAsync(pairs[i].Source, pairs[i].Answer, TestContext.Current.CancellationToken);
+            var expected = await online.Default.ScoreAsync(pairs[i].Source, pairs[i].Answer, TestContext.Current.CancellationToken);
             var line = JsonNode.Parse(lines[i])!;
             Assert.Equal($"pair {i}", (string?)line["id"]);
             Assert.Equal(expected.Total, (double)line["total"]!);

@@ -35,7 +35,6 @@ public sealed class ScoreJobTests : IDisposable
 
     public void Dispose()
     {
-        _scorer.Dispose();
         _folder.Dispose();
     }
 
@@ -110,7 +109,7 @@ public sealed class ScoreJobTests : IDisposable
     {
         await Run();
         var output = await File.ReadAllBytesAsync(Output);
-        using var heavier = new CandidateScorer(new Scorecard("heavy", [new("length", 2)]), [_length]);
+        var heavier = new CandidateScorer(new Scorecard("heavy", [new("length", 2)]), [_length]);
 
         var error = await Assert.ThrowsAsync<BatchException>(() => new ScoreJob(heavier, 2).RunAsync(Input, Output, null, TestContext.Current.CancellationToken));
 

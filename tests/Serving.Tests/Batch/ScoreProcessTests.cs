@@ -28,10 +28,10 @@ public sealed class ScoreProcessTests : IDisposable
         TinyScorer.Publish(store, "entailment", slow with { Labels = TinyScorer.EntailmentLabels }, seed: 2);
         await File.WriteAllLinesAsync(_folder.File("pairs.jsonl"), Enumerable.Range(0, Lines).Select(i =>
             $$"""{"id":{{i}},"source":"A package for reading {{i}} compressed archives","answer":"reads {{i % 7}} archives"}"""), cancellationToken);
-        using (var scorer = new CandidateScorer(Options.Create(new ScoringOptions()), Options.Create(new OnnxOptions()), store))
+        using (var scorer = new Scorecards(Options.Create(new ScoringOptions()), Options.Create(new OnnxOptions()), store))
         {
             scorer.Load();
-            await new ScoreJob(scorer, window: 64).RunAsync(_folder.File("pairs.jsonl"), _folder.File("expected.jsonl"), null, cancellationToken);
+            await new ScoreJob(scorer.Default, window: 64).RunAsync(_folder.File("pairs.jsonl"), _folder.File("expected.jsonl"), null, cancellationToken);
         }
 
         var left = new List<long>();

@@ -39,7 +39,7 @@ public sealed class BestOfNAnswersTests(ReadyApp fixture) : IClassFixture<ReadyA
     public async Task The_scores_are_what_the_scorers_say_about_message_and_answer()
     {
         var app = await fixture.AppAsync(Token);
-        var scorer = app.Services.GetRequiredService<CandidateScorer>();
+        var scorer = app.Services.GetRequiredService<Scorecards>().Default;
 
         var reply = await app.ChatAsync("best-of-n", Message, """ "seed":5,"best_of_n":{"n":6,"return":"all"} """, Token);
 

@@ -216,7 +216,7 @@ public sealed class ErrorAnswersTests(ErrorAnswersTests.SmallBodies fixture) : I
     /// <summary>A server that takes small bodies only.</summary>
     public sealed class SmallBodies : IAsyncDisposable
     {
-        private readonly ServingApp _app = new(new Dictionary<string, string> { ["Generation:MaxBodyBytes"] = "4096" });
+        private readonly ServingApp _app = new(new Dictionary<string, string> { ["Requests:MaxBodyBytes"] = "4096" });
 
         public Task<ServingApp> AppAsync(CancellationToken cancellationToken) => _app.ReadyAsync(cancellationToken);
 

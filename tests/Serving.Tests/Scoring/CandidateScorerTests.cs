@@ -31,10 +31,10 @@ public sealed class CandidateScorerTests : IDisposable
         using var scorer = Scorer();
         scorer.Load();
 
-        var score = await scorer.ScoreAsync(Source, "compressed archives", TestContext.Current.CancellationToken);
+        var score = await scorer.Default.ScoreAsync(Source, "compressed archives", TestContext.Current.CancellationToken);
 
         Assert.Equal(["consensus", "entailment", "reward", "style"], score.Values.Select(value => value.Key));
-        Assert.Equal(Total(scorer, score), score.Total);
+        Assert.Equal(Total(scorer.Default, score), score.Total);
         Assert.Equal(0, score.Values[0].Value);         // alone
         Assert.True(score.Values[1].Value < 0);
         Assert.Equal(-1, score.Values[3].Value);        // two words are too few
@@ -46,18 +46,18 @@ public sealed class CandidateScorerTests : IDisposable
         TinyScorer.PublishBoth(_store);
         using var scorer = Scorer();
         scorer.Load();
-        var alone = await Task.WhenAll(_answers.Select(answer => scorer.ScoreAsync(Source, answer, TestContext.Current.CancellationToken)));
+        var alone = await Task.WhenAll(_answers.Select(answer => scorer.Default.ScoreAsync(Source, answer, TestContext.Current.CancellationToken)));
 
-        var group = scorer.InGroup(_answers, alone);
+        var group = scorer.Default.InGroup(_answers, alone);
 
         var agreement = Consensus.Within(_answers);
         for (var i = 0; i < group.Count; i++)
         {
             Assert.Equal(new KeyValuePair<string, float>(Consensus.Name, agreement[i]), group[i].Values[0]);
             Assert.Equal(alone[i].Values.Skip(1), group[i].Values.Skip(1));
-            Assert.Equal(Total(scorer, group[i]), group[i].Total);
+            Assert.Equal(Total(scorer.Default, group[i]), group[i].Total);
             string[] others = [.. _answers.Where((_, j) => j != i)];
-            var fresh = await scorer.ScoreAsync(Source, _answers[i], others, TestContext.Current.CancellationToken);
+            var fresh = await scorer.Default.ScoreAsync(Source, _answers[i], others, TestContext.Current.CancellationToken);
             Assert.Equal(group[i].Total, fresh.Total, 1e-6);
         }
 
@@ -68,8 +68,8 @@ public sealed class CandidateScorerTests : IDisposable
     public async Task A_scorecard_without_consensus_scores_a_group_as_its_answers_alone_and_one_of_consensus_needs_no_model()
     {
         var style = new Scorecard("style", [new("style", 1)]);
-        using var plain = new CandidateScorer(style, [new StyleScorer(new StyleOptions())]);
-        using var agreeing = new CandidateScorer(new Scorecard("consensus", [new("consensus", 1, VetoBelow: 0.05f)]), []);
+        var plain = new CandidateScorer(style, [new StyleScorer(new StyleOptions())]);
+        var agreeing = new CandidateScorer(new Scorecard("consensus", [new("consensus", 1, VetoBelow: 0.05f)]), []);
         var alone = await Task.WhenAll(_answers.Select(answer => plain.ScoreAsync(Source, answer, TestContext.Current.CancellationToken)));
 
         Assert.Same(alone, plain.InGroup(_answers, alone));
@@ -94,13 +94,13 @@ public sealed class CandidateScorerTests : IDisposable
         var expected = new List<Score>();
         foreach (var (source, answer) in texts)
         {
-            expected.Add(await alone.ScoreAsync(source, answer, cancellationToken));
+            expected.Add(await alone.Default.ScoreAsync(source, answer, cancellationToken));
         }
 
         using var crowd = Scorer(settings => (settings.MaxBatch, settings.Threads, settings.QueueCapacity) = (64, 2, 16));
         crowd.Load();
         var scores = await Task.WhenAll(texts.OrderBy(_ => random.Next()).Select(async text =>
-            (text, Score: await crowd.ScoreAsync(text.Source, text.Answer, cancellationToken))));
+            (text, Score: await crowd.Default.ScoreAsync(text.Source, text.Answer, cancellationToken))));
 
         var byText = scores.ToDictionary(score => score.text, score => score.Score);
         for (var i = 0; i < texts.Length; i++)
@@ -117,16 +117,16 @@ public sealed class CandidateScorerTests : IDisposable
     {
         TinyScorer.PublishBoth(_store);
         using var scorer = Scorer();
-        Assert.Throws<InvalidOperationException>(() => scorer.Digest);
+        Assert.Throws<ScorerException>(() => scorer.Default);
         scorer.Load();
         TinyScorer.Publish(_store, "reward", TinyScorer.Config(TinyScorer.RewardLabels), seed: 99);
         using var later = Scorer();
         later.Load();
 
-        Assert.NotEqual(scorer.Digest, later.Digest);
+        Assert.NotEqual(scorer.Default.Digest, later.Default.Digest);
         Assert.NotEqual(
-            (await scorer.ScoreAsync(Source, "games", TestContext.Current.CancellationToken)).Total,
-            (await later.ScoreAsync(Source, "games", TestContext.Current.CancellationToken)).Total);
+            (await scorer.Default.ScoreAsync(Source, "games", TestContext.Current.CancellationToken)).Total,
+            (await later.Default.ScoreAsync(Source, "games", TestContext.Current.CancellationToken)).Total);
     }
 
     [Fact]
@@ -139,7 +139,7 @@ public sealed class CandidateScorerTests : IDisposable
 
         Assert.False(scorer.Ready);
         Assert.Contains("\"entailment\"", scorer.LoadError);
-        var error = await Assert.ThrowsAsync<ScorerException>(() => scorer.ScoreAsync(Source, "games", TestContext.Current.CancellationToken));
+        var error = await Assert.ThrowsAsync<ScorerException>(() => scorer.Default.ScoreAsync(Source, "games", TestContext.Current.CancellationToken));
         Assert.Contains("\"entailment\"", error.Message);
     }
 
@@ -162,7 +162,7 @@ public sealed class CandidateScorerTests : IDisposable
     [InlineData(float.PositiveInfinity)]
     public async Task A_score_that_is_no_number_is_a_failure(float value)
     {
-        using var scorer = new CandidateScorer(new Scorecard("test", [new("fixed", 1)]), [new FixedScorer(() => value)]);
+        var scorer = new CandidateScorer(new Scorecard("test", [new("fixed", 1)]), [new FixedScorer(() => value)]);
 
         var error = await Assert.ThrowsAsync<ScorerException>(() => scorer.ScoreAsync(Source, "games", TestContext.Current.CancellationToken));
 
@@ -172,7 +172,7 @@ public sealed class CandidateScorerTests : IDisposable
     [Fact]
     public async Task A_failure_of_one_scorer_fails_the_answer_by_name_and_cancellation_stays_cancellation()
     {
-        using var scorer = new CandidateScorer(
+        var scorer = new CandidateScorer(
             new Scorecard("test", [new("fixed", 1), new("style", 1)]),
             [new FixedScorer(() => throw new InvalidOperationException("broken")), new StyleScorer(new StyleOptions())]);
         using var cancelled = new CancellationTokenSource();
@@ -186,7 +186,7 @@ public sealed class CandidateScorerTests : IDisposable
         TinyScorer.PublishBoth(_store);
         using var real = Scorer();
         real.Load();
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => real.ScoreAsync(Source, "games", cancelled.Token));
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => real.Default.ScoreAsync(Source, "games", cancelled.Token));
     }
 
     [Fact]
@@ -197,7 +197,7 @@ public sealed class CandidateScorerTests : IDisposable
         builder.Configuration.AddInMemoryCollection([new("Models:Root", _folder.Path), new("Models:PollInterval", "00:00:00.05")]);
         builder.AddModels().AddScoring();
         using var host = builder.Build();
-        var scorer = host.Services.GetRequiredService<CandidateScorer>();
+        var scorer = host.Services.GetRequiredService<Scorecards>();
         await host.Services.GetServices<IHostedService>().OfType<ScorerLoader>().Single().StartAsync(TestContext.Current.CancellationToken);
         await Until(() => scorer.LoadError is not null);
         Assert.False(scorer.Ready);
@@ -206,7 +206,7 @@ public sealed class CandidateScorerTests : IDisposable
         await Until(() => scorer.Ready);
 
         Assert.Null(scorer.LoadError);
-        Assert.Equal("default", scorer.Scorecard);
+        Assert.Equal("default", scorer.Default.Scorecard);
     }
 
     private static double Total(CandidateScorer scorer, Score score) =>
@@ -220,11 +220,11 @@ public sealed class CandidateScorerTests : IDisposable
         }
     }
 
-    private CandidateScorer Scorer(Action<ScoringOptions>? change = null)
+    private Scorecards Scorer(Action<ScoringOptions>? change = null)
     {
         var options = new ScoringOptions();
         change?.Invoke(options);
-        return new CandidateScorer(Options.Create(options), Options.Create(new OnnxOptions()), _store);
+        return new Scorecards(Options.Create(options), Options.Create(new OnnxOptions()), _store);
     }
 
     private sealed class FixedScorer(Func<float> value) : ITextScorer

@@ -5,12 +5,12 @@ using Microsoft.Extensions.Primitives;
 using Microsoft.Net.Http.Headers;
 using Serving.Observability;
 
-namespace Serving.Generation;
+namespace Serving.Requests;
 
 /// <summary>Reads a request body as one JSON document; whatever is wrong with it is an <see cref="ApiException"/>.</summary>
-internal static class RequestBody
+public static class RequestBody
 {
-    public static async Task<JsonDocument> ReadAsync(HttpRequest request, GenerationOptions options, CancellationToken cancellationToken)
+    public static async Task<JsonDocument> ReadAsync(HttpRequest request, RequestOptions options, CancellationToken cancellationToken)
     {
         if (request.HttpContext.Features.Get<IHttpRequestBodyDetectionFeature>() is not { CanHaveBody: true } || request.ContentLength == 0)
         {

@@ -2,13 +2,13 @@ using System.Globalization;
 using System.Text.Json;
 using Serving.Observability;
 
-namespace Serving.Generation;
+namespace Serving.Requests;
 
 /// <summary>
 /// Typed reading of one JSON object of a request. A field that is absent or null gives null; a wrong type or range is an <see
 /// cref="ApiException"/> (400) that names the field by its path.
 /// </summary>
-internal readonly struct RequestFields
+public readonly struct RequestFields
 {
     // Taken apart once: looking a name up in the document throws when any other name is not valid Unicode.
     private readonly Dictionary<string, JsonElement> _members = new(StringComparer.Ordinal);

@@ -1,0 +1,137 @@
+using System.Text.Json;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Options;
+using Serving.Observability;
+using Serving.Requests;
+
+namespace Serving.Scoring;
+
+/// <summary>
+/// One HTTP request for scores from its body to its answer: read, score every pair, answer in the asked shape. All routes give the numbers of the same
+/// scorers. Thread-safe.
+/// </summary>
+public sealed class ScoreHandler(Scorecards scorecards, IOptions<ScoringOptions> options, IOptions<RequestOptions> requests, TimeProvider time)
+{
+    private const string Aggregation = "mean over sentences; each sentence by the source unit with its largest log-probability of entailment";
+
+    private readonly int _mostPairs = options.Value.MaxPairs;
+
+    /// <summary>/v1/score.</summary>
+    public Task<ScoreAnswer> ScoreAsync(HttpContext context) => AnswerAsync(context, async (fields, cancellationToken) =>
+    {
+        var target = ScoreTarget.Of(fields.Text("model"), scorecards);
+        var rawScores = fields.Flag("raw_scores") ?? false;
+        var pairs = ScoreRequests.Pairs(fields, _mostPairs);
+        var raw = await RawAsync(target, pairs, cancellationToken);
+        return new ScoreAnswer(
+            NewId("score"),
+            "list",
+            Now(),
+            target.Name,
+            [.. raw.Select((value, i) => new ScoredPair(
+                i, "score", rawScores ? value : target.Relevance(value), value, target.Name, target.Digest, target.Calibration))],
+            Usage(target, pairs));
+    });
+
+    /// <summary>/v1/rerank; ties stand in the order of the request.</summary>
+    /// <param name="returnDocuments">What the route does where the request does not say: Jina's returns the texts, Cohere's does not.</param>
+    public Task<RerankAnswer> RerankAsync(HttpContext context, bool returnDocuments) => AnswerAsync(context, async (fields, cancellationToken) =>
+    {
+        var request = ScoreRequests.Rerank(fields, _mostPairs, returnDocuments);
+        var target = ScoreTarget.Of(request.Model, scorecards);
+        ScorePair[] pairs = [.. request.Documents.Select(document => new ScorePair(request.Query, document))];
+        var raw = await RawAsync(target, pairs, cancellationToken);
+        return new RerankAnswer(
+            NewId("rerank"),
+            target.Name,
+            Usage(target, pairs),
+            target.Digest,
+            target.Calibration,
+            [.. Enumerable.Range(0, raw.Length).OrderByDescending(i => raw[i]).Take(request.TopN).Select(i => new RankedDocument(
+                i,
+                request.ReturnDocuments ? new DocumentText(request.Documents[i]) : null,
+                request.RawScores ? raw[i] : target.Relevance(raw[i]),
+                raw[i]))]);
+    });
+
+    /// <summary>/classify.</summary>
+    public Task<ClassifyAnswer> ClassifyAsync(HttpContext context) => AnswerAsync(context, async (fields, cancellationToken) =>
+    {
+        var target = ScoreTarget.Of(fields.Text("model") ?? "entailment", scorecards);
+        if (!scorecards.Scorers.TryGetValue(target.Name, out var scorer) || scorer is not EntailmentModel model)
+        {
+            throw RequestFields.Invalid("model", $"is \"{target.Name}\", which has no classes; \"entailment\" has.");
+        }
+
+        var pairs = ScoreRequests.Inputs(fields, _mostPairs);
+        var reports = await Task.WhenAll(pairs.Select(pair => model.JudgeAsync(pair.Source, pair.Answer, cancellationToken)));
+        return new ClassifyAnswer(
+            NewId("classify"), "list", Now(), target.Name, target.Digest, Aggregation, [.. reports.Select(Classified)], Usage(target, pairs));
+    });
+
+    /// <summary>/v1/reward.</summary>
+    public Task<RewardAnswer> RewardAsync(HttpContext context) => AnswerAsync(context, async (fields, cancellationToken) =>
+    {
+        var name = fields.Text("scorecard") ?? fields.Text("model");
+        var target = ScoreTarget.Of(name, scorecards);
+        var card = scorecards.Find(target.Name)
+            ?? throw RequestFields.Invalid("model", $"is the scorer \"{target.Name}\"; /v1/reward gives a scorecard: {string.Join(", ", scorecards.Names)}.");
+        var (source, answer) = ScoreRequests.Conversation(fields);
+        var score = await card.ScoreAsync(source, answer, cancellationToken);
+        return new RewardAnswer(
+            NewId("reward"),
+            "reward",
+            Now(),
+            card.Scorecard,
+            card.Digest,
+            score.Total,
+            score.Values.ToDictionary(),
+            card.Entries.ToDictionary(entry => entry.Scorer, entry => entry.Weight),
+            score.Vetoed);
+    });
+
+    /// <summary>/get_reward: raw values, as trainers want them.</summary>
+    public Task<RewardList> RewardsAsync(HttpContext context) => AnswerAsync(context, async (fields, cancellationToken) =>
+    {
+        var target = ScoreTarget.Of(fields.Text("model"), scorecards);
+        var raw = await RawAsync(target, ScoreRequests.Queries(fields, _mostPairs), cancellationToken);
+        return new RewardList(raw, raw, new Dictionary<string, IReadOnlyList<double>>());
+    });
+
+    private async Task<T> AnswerAsync<T>(HttpContext context, Func<RequestFields, CancellationToken, Task<T>> answer)
+    {
+        using var body = await RequestBody.ReadAsync(context.Request, requests.Value, context.RequestAborted);
+        return await answer(new RequestFields(body.RootElement, ""), context.RequestAborted);
+    }
+
+    private static Task<double[]> RawAsync(ScoreTarget target, IReadOnlyList<ScorePair> pairs, CancellationToken cancellationToken) =>
+        Task.WhenAll(pairs.Select(pair => target.RawAsync(pair.Source, pair.Answer, cancellationToken)));
+
+    private static ClassifiedPair Classified(EntailmentReport report, int index)
+    {
+        float[] mean = [.. report.Labels.Select((_, label) => report.Sentences.Average(sentence => sentence.Probabilities[label]))];
+        return new ClassifiedPair(
+            index,
+            Largest(report.Labels, mean),
+            report.Labels,
+            mean,
+            mean.Length,
+            report.Mean,
+            report.Min,
+            [.. report.Sentences.Select(sentence => new ClassifiedSentence(
+                sentence.Sentence, Largest(report.Labels, sentence.Probabilities), sentence.Probabilities, sentence.Unit, sentence.Units, sentence.Cut))]);
+    }
+
+    private static string Largest(IReadOnlyList<string> labels, IReadOnlyList<float> probabilities) =>
+        labels[Enumerable.Range(0, labels.Count).MaxBy(label => probabilities[label])];
+
+    private static ScoreUsage Usage(ScoreTarget target, IReadOnlyList<ScorePair> pairs)
+    {
+        var tokens = pairs.Sum(pair => target.TokensOf(pair.Source, pair.Answer));
+        return new ScoreUsage(tokens, tokens);
+    }
+
+    private string NewId(string prefix) => $"{prefix}-{Guid.CreateVersion7(time.GetUtcNow()):N}";
+
+    private long Now() => time.GetUtcNow().ToUnixTimeSeconds();
+}
