@@ -5,10 +5,10 @@ using Serving.Trainer.ScorerTraining;
 
 namespace Serving.Trainer.Evaluation;
 
-/// <summary>The figures of one answer. ROUGE is in per cent, probabilities 0 to 1, style is the number of rules broken.</summary>
+/// <summary>The figures of one answer. ROUGE is in per cent, probabilities 0 to 1, style is the number of rules broken, candidates how many answers were drawn for it.</summary>
 internal static class AnswerFigures
 {
-    public static IReadOnlyDictionary<string, double> Of(TaskExample example, string answer, Score? score, double? judge)
+    public static IReadOnlyDictionary<string, double> Of(TaskExample example, string answer, Score? score, double? judge, int candidates)
     {
         var fragments = ExtractiveFragments.Of(example.Document, answer);
         var style = SynopsisStyle.Check(example.Id, answer);
@@ -43,6 +43,7 @@ internal static class AnswerFigures
         figures["coverage"] = fragments.Coverage;
         figures["density"] = fragments.Density;
         figures["words"] = SynopsisWords.Of(answer).Length;
+        figures["candidates"] = candidates;
         figures["style"] = BitOperations.PopCount((uint)style);
         foreach (var rule in Enum.GetValues<SynopsisViolations>().Where(rule => rule != SynopsisViolations.None))
         {

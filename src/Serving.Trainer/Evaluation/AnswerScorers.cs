@@ -1,4 +1,6 @@
+using System.Diagnostics;
 using System.Globalization;
+using Microsoft.Extensions.Options;
 using Serving.Generation;
 using Serving.Models;
 using Serving.Onnx;
@@ -16,6 +18,7 @@ internal sealed class AnswerScorers : IDisposable
     private readonly Scorecards? _cards;
     private readonly CandidateScorer? _card;
     private readonly EntailmentModel? _judge;
+    private readonly ReservationValues _reservations = new(Options.Create(new GenerationOptions()));
 
     /// <exception cref="ModelException">There is no such model, or it is of another kind.</exception>
     /// <param name="store">Where the models are.</param>
@@ -82,6 +85,32 @@ internal sealed class AnswerScorers : IDisposable
 
         var alone = await Task.WhenAll(answers.Select(answer => _card.ScoreAsync(source, answer, cancellationToken)));
         return [.. n.Select(count => BestOfN.Select(_card.InGroup([.. answers.Take(count)], alone[..count])))];
+    }
+
+    /// <summary>
+    /// The best of as few answers as early stopping draws, and how many these are; learns where to stop from the groups before. Null without a scorecard.
+    /// </summary>
+    public async Task<(int Best, int Drawn)?> EarlyBestAsync(string source, IReadOnlyList<string> answers, CancellationToken cancellationToken)
+    {
+        if (_card is null)
+        {
+            return null;
+        }
+
+        var alone = await Task.WhenAll(answers.Select(answer => _card.ScoreAsync(source, answer, cancellationToken)));
+        var stopAt = _reservations.Of("", "") ?? double.PositiveInfinity;
+        foreach (var size in EarlyStopping.Sizes(answers.Count))
+        {
+            var scores = _card.InGroup([.. answers.Take(size)], alone[..size]);
+            var best = BestOfN.Select(scores);
+            if (scores[best].Total >= stopAt || size == answers.Count)
+            {
+                _reservations.Add("", "", scores[best].Total);
+                return (best, size);
+            }
+        }
+
+        throw new UnreachableException();
     }
 
     /// <summary>The judge's probability that the source supports the answer; null without a judge.</summary>

@@ -11,6 +11,7 @@ internal sealed class PolicyEvaluation(LoadedPolicy policy, AnswerScorers scorer
 {
     public const string Greedy = "greedy";
 
+    private const string Early = "early stop";
     private const int OracleOf = 16;
     private const int NotSampled = -1;
 
@@ -47,28 +48,31 @@ internal sealed class PolicyEvaluation(LoadedPolicy policy, AnswerScorers scorer
     {
         int[] sizes = [.. _bestOf.Where(n => n <= sampled.Length)];
         var best = await scorers.BestOfAsync(source, sampled, sizes, cancellationToken);
+        var early = await scorers.EarlyBestAsync(source, [.. sampled.Take(OracleOf)], cancellationToken);
         var most = Math.Min(OracleOf, sampled.Length);
         var oracle = Enumerable.Range(0, most).MaxBy(i => Rouge.L(sampled[i], example.Summary));
-        (string Name, string Text, int Sample)[] texts =
+        (string Name, string Text, int Sample, int Candidates)[] texts =
         [
-            (Greedy, greedy, NotSampled),
-            ("one sample", sampled[0], 0),
-            .. best.Select((sample, i) => ($"Best-of-{sizes[i]}", sampled[sample], sample)),
-            ($"oracle of {most}", sampled[oracle], oracle),
-            ("first sentence", DocumentBaselines.FirstSentence(example.Document), NotSampled),
-            ("first clause", DocumentBaselines.FirstClause(example.Document), NotSampled),
-            ("human", example.Summary, NotSampled),
+            (Greedy, greedy, NotSampled, 1),
+            ("one sample", sampled[0], 0, 1),
+            .. best.Select((sample, i) => ($"Best-of-{sizes[i]}", sampled[sample], sample, sizes[i])),
+            .. early is { } stopped ? new[] { (Early, sampled[stopped.Best], stopped.Best, stopped.Drawn) } : [],
+            ($"oracle of {most}", sampled[oracle], oracle, most),
+            ("first sentence", DocumentBaselines.FirstSentence(example.Document), NotSampled, 0),
+            ("first clause", DocumentBaselines.FirstClause(example.Document), NotSampled, 0),
+            ("human", example.Summary, NotSampled, 0),
         ];
         var answers = await Task.WhenAll(texts.Select(async item => KeyValuePair.Create(
-            item.Name, await FiguresAsync(example, source, item.Text, [.. sampled.Where((_, i) => i != item.Sample)], cancellationToken))));
+            item.Name,
+            await FiguresAsync(example, source, item.Text, [.. sampled.Where((_, i) => i != item.Sample)], item.Candidates, cancellationToken))));
         return new EvaluatedDocument(example, new OrderedDictionary<string, EvaluatedAnswer>(answers));
     }
 
     private async Task<EvaluatedAnswer> FiguresAsync(
-        TaskExample example, string source, string answer, IReadOnlyList<string> others, CancellationToken cancellationToken)
+        TaskExample example, string source, string answer, IReadOnlyList<string> others, int candidates, CancellationToken cancellationToken)
     {
         var score = await scorers.ScoreAsync(source, answer, others, cancellationToken);
         var judge = await scorers.JudgeAsync(source, answer, cancellationToken);
-        return new EvaluatedAnswer(answer, AnswerFigures.Of(example, answer, score, judge));
+        return new EvaluatedAnswer(answer, AnswerFigures.Of(example, answer, score, judge, candidates));
     }
 }

@@ -63,7 +63,7 @@ internal sealed class ServerClient(Uri address) : IDisposable
             report.GetProperty("policy").GetString()!,
             report.GetProperty("weights").EnumerateObject().Where(weight => weight.Name != Consensus).Sum(weight =>
                 weight.Value.GetDouble() * scores.GetProperty(weight.Name).GetDouble()),
-            report.GetProperty("completion_tokens").GetInt32());
+            report.GetProperty("tokens_spent").GetInt32());
     }
 
     public void Dispose() => _http.Dispose();

@@ -37,6 +37,7 @@ internal abstract class AnswerFormat
             return null;
         }
 
+        var spent = result.Candidates.Sum(c => c.Tokens.Length);
         return new BestOfNReport(
             result.Candidates.Count,
             ranking.Order[0],
@@ -46,7 +47,10 @@ internal abstract class AnswerFormat
             job.PolicyId,
             job.PolicyDigest,
             unchecked((long)job.Sampling.Seed),
-            result.Candidates.Sum(c => c.Tokens.Length),
+            spent,
+            (ranking.Asked - result.Candidates.Count) * spent / result.Candidates.Count,
+            ranking.StoppedEarly,
+            ranking.StopAt,
             [.. ranking.Scores.Select(Scores)],
             Returned(job, ranking)?.Select(i => Reported(result.Candidates[i], job.Request.LogProbs)).ToArray());
     }

@@ -87,7 +87,9 @@ public sealed record PromptTokensDetails(int CachedTokens);
 /// <param name="Weights">By scorer: total = sum of weight * value.</param>
 /// <param name="Policy">"name@version" that sampled the candidates.</param>
 /// <param name="Seed">With this seed in the request the same candidates come again.</param>
-/// <param name="CompletionTokens">Tokens of all candidates together.</param>
+/// <param name="TokensSpent">Tokens of all candidates together.</param>
+/// <param name="TokensSaved">What the candidates that early stopping left out would have come to, at the mean length of the others.</param>
+/// <param name="EarlyStopAt">The total at which the group would stop; send it as best_of_n.early_stop.at to get the same candidates again.</param>
 /// <param name="Scores">By candidate index: {"total":..., "&lt;scorer&gt;":...}.</param>
 /// <param name="Candidates">As the request's "return" asked: absent, best first, or in order of index.</param>
 public sealed record BestOfNReport(
@@ -99,7 +101,10 @@ public sealed record BestOfNReport(
     string Policy,
     string PolicyDigest,
     long Seed,
-    int CompletionTokens,
+    int TokensSpent,
+    int TokensSaved,
+    bool StoppedEarly,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] double? EarlyStopAt,
     IReadOnlyList<JsonObject> Scores,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] IReadOnlyList<ReportedCandidate>? Candidates);
 

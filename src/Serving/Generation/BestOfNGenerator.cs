@@ -1,3 +1,4 @@
+using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using Serving.Episodes;
@@ -13,6 +14,7 @@ namespace Serving.Generation;
 /// </summary>
 public sealed partial class BestOfNGenerator(
     Scorecards scorecards,
+    ReservationValues reservations,
     EpisodeLog episodes,
     IOptions<GenerationOptions> options,
     TimeProvider time,
@@ -27,32 +29,48 @@ public sealed partial class BestOfNGenerator(
             throw new ApiException(ApiError.NotReady("The scorers are still being loaded; GET /readyz says what is missing."));
         }
 
-        var scorer = scorecards.Default;
+        var request = job.Request.BestOfN;
+        var scorer = request?.Scorecard is { } name ? scorecards.Find(name) ?? throw Unknown(name) : scorecards.Default;
+        var stopAt = request?.EarlyStop is { } stop ? stop.At ?? reservations.Of(job.PolicyDigest, scorer.Digest) : null;
         using var deadline = new Deadline(_options.Deadline, time, cancellationToken);
-        var (candidates, scores) = await SampleAndScoreAsync(job, count, scorer, deadline);
+        var (candidates, scores) = await SampleAndScoreAsync(job, count, stopAt, scorer, deadline);
         var order = BestOfN.Rank(scores);
-        var ranking = new Ranking(scorer.Scorecard, scorer.Digest, scorer.Entries, scores, order);
+        var ranking = new Ranking(scorer.Scorecard, scorer.Digest, scorer.Entries, scores, order, count, stopAt);
+        reservations.Add(job.PolicyDigest, scorer.Digest, scores[order[0]].Total);
 
         if (job.Request.Store)
         {
             await episodes.AppendAsync(Record(job, candidates, ranking), cancellationToken);
         }
 
-        Log.Chosen(logger, job.Id, job.PolicyId, count, order[0], scores[order[0]].Total);
+        Log.Chosen(logger, job.Id, job.PolicyId, candidates.Count, order[0], scores[order[0]].Total);
         return new GenerationResult(candidates, [.. order.Take(job.Request.Answers)], ranking);
     }
 
-    private static async Task<(Candidate[] Candidates, IReadOnlyList<Score> Scores)> SampleAndScoreAsync(
-        GenerationJob job, int count, CandidateScorer scorer, Deadline deadline)
+    private static async Task<(IReadOnlyList<Candidate> Candidates, IReadOnlyList<Score> Scores)> SampleAndScoreAsync(
+        GenerationJob job, int count, double? stopAt, CandidateScorer scorer, Deadline deadline)
     {
-        var scores = new GroupScores(scorer, job.Prompt.Source, deadline);
+        var group = new GroupScores(scorer, job.Prompt.Source, deadline);
+        var candidates = new List<Candidate>(count);
+        IReadOnlyList<Score> scores = [];
         try
         {
-            var candidates = await job.Policy.Engine.SampleAsync(
-                new SampleRequest(job.Prompt.Tokens, job.Sampling, count),
-                candidate => _ = scores.Of(candidate.Text),            // scoring runs while other candidates still decode
-                deadline.Token);
-            return (candidates, await scores.OfAllAsync([.. candidates.Select(c => c.Text)]));
+            foreach (var size in stopAt is null ? [count] : EarlyStopping.Sizes(count))
+            {
+                var drawn = candidates.Count;
+                var more = await job.Policy.Engine.SampleAsync(
+                    new SampleRequest(job.Prompt.Tokens, job.Sampling, size - drawn, FirstCandidate: drawn),
+                    candidate => _ = group.Of(candidate.Text),         // scoring runs while other candidates still decode
+                    deadline.Token);
+                candidates.AddRange(more.Select(candidate => candidate with { Index = drawn + candidate.Index }));
+                scores = await group.OfAllAsync([.. candidates.Select(c => c.Text)]);
+                if (scores.Max(score => score.Total) >= stopAt && candidates.Count >= job.Request.Answers)
+                {
+                    break;
+                }
+            }
+
+            return (candidates, scores);
         }
         catch (Exception) when (deadline.Explain() is { } reason)
         {
@@ -64,6 +82,13 @@ public sealed partial class BestOfNGenerator(
             deadline.Cancel();                                         // after a failure: the other scores are no longer wanted
         }
     }
+
+    private ApiException Unknown(string scorecard) => new(new ApiError(
+        StatusCodes.Status404NotFound,
+        ApiError.InvalidRequest,
+        "scorecard_not_found",
+        $"There is no scorecard \"{scorecard}\"; there are: {string.Join(", ", scorecards.Names)}.",
+        "best_of_n.scorecard"));
 
     private static Episode Record(GenerationJob job, IReadOnlyList<Candidate> candidates, Ranking ranking) => new()
     {
@@ -82,7 +107,7 @@ public sealed partial class BestOfNGenerator(
         TopP = job.Sampling.TopP,
         Chosen = ranking.Order[0],
         Metadata = job.Request.Metadata,
-        Independent = true,                                            // every group is N draws to the end; nothing stops one early
+        Independent = ranking.StopAt is null,                          // where a draw may end the group, its size tells of its scores
         Candidates = [.. candidates.Select((c, i) => new EpisodeCandidate
         {
             Text = c.Text,

@@ -21,6 +21,7 @@ public static class GenerationEndpoints
         services.TryAddSingleton(TimeProvider.System);
         services.AddSingleton<SeedSource>();
         services.AddSingleton<GenerationRouter>();
+        services.AddSingleton<ReservationValues>();
         services.AddSingleton<BestOfNGenerator>();
         services.AddSingleton<DirectGenerator>();
         services.AddSingleton<AnswerStream>();

@@ -31,6 +31,12 @@ public sealed class GenerationOptions
     [Range(typeof(TimeSpan), "00:00:00.001", "00:10:00")]
     public TimeSpan PingInterval { get; set; } = TimeSpan.FromSeconds(15);
 
+    /// <summary>
+    /// Where early stopping stops: this quantile of the best totals of recent groups. Lower = fewer candidates, and a lower total.
+    /// </summary>
+    [Range(0, 1.0)]
+    public double EarlyStopQuantile { get; set; } = 0.5;
+
     /// <summary>Seed of the source that gives seeds to requests without one; null = from the operating system, once per process.</summary>
     public ulong? Seed { get; set; }
 }

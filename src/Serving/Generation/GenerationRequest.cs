@@ -63,7 +63,20 @@ public enum CandidateReturn
 }
 
 /// <summary>The request's best_of_n object. N = null: as configured.</summary>
-public sealed record BestOfNRequest(int? N, CandidateReturn Return);
+public sealed record BestOfNRequest(int? N, CandidateReturn Return)
+{
+    /// <summary>Scorecard to rank by; null = the one in use.</summary>
+    public string? Scorecard { get; init; }
+
+    /// <summary>Most tokens that all candidates together may come to; a request that could need more is refused before it begins.</summary>
+    public int? BudgetTokens { get; init; }
+
+    /// <summary>Null = every candidate is drawn.</summary>
+    public EarlyStopRequest? EarlyStop { get; init; }
+}
+
+/// <summary>Asks for fewer candidates where one is good enough already. At = the total to stop at; null = learnt from recent groups.</summary>
+public sealed record EarlyStopRequest(double? At);
 
 /// <summary>What to answer, in one of the three forms that the routes take.</summary>
 public abstract record RequestPrompt

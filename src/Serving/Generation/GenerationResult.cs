@@ -15,4 +15,10 @@ public sealed record GenerationResult(IReadOnlyList<Candidate> Candidates, IRead
 /// <param name="Entries">Its entries: total = sum of weight * value.</param>
 /// <param name="Scores">One per candidate, in order of index.</param>
 /// <param name="Order">All indices, best first.</param>
-public sealed record Ranking(string Scorecard, string Digest, IReadOnlyList<ScorecardEntry> Entries, IReadOnlyList<Score> Scores, IReadOnlyList<int> Order);
+/// <param name="Asked">Candidates that were asked for; more than there are when the group stopped early.</param>
+/// <param name="StopAt">The total at which the group would stop early; null when it would not.</param>
+public sealed record Ranking(string Scorecard, string Digest, IReadOnlyList<ScorecardEntry> Entries, IReadOnlyList<Score> Scores, IReadOnlyList<int> Order, int Asked, double? StopAt)
+{
+    /// <summary>Fewer candidates were drawn than asked for.</summary>
+    public bool StoppedEarly => Scores.Count < Asked;
+}

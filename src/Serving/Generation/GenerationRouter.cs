@@ -31,8 +31,10 @@ public sealed class GenerationRouter(
             var created = time.GetUtcNow();
             isBestOfN |= request.BestOfN is not null;
             var candidates = request.BestOfN?.N ?? (isBestOfN ? Math.Max(_options.Candidates, request.Answers) : null);
+            var prompt = Encode(request.Prompt, lease.Value);
+            RefuseOverBudget(request, candidates ?? request.Answers, prompt, lease.Value);
             var prefix = request.Kind == AnswerKind.Chat ? "chatcmpl-" : "cmpl-";
-            return new GenerationJob(lease, request, Encode(request.Prompt, lease.Value))
+            return new GenerationJob(lease, request, prompt)
             {
                 Id = $"{prefix}{Guid.CreateVersion7(created):N}",
                 Created = created,
@@ -44,6 +46,20 @@ public sealed class GenerationRouter(
         {
             lease.Dispose();
             throw;
+        }
+    }
+
+    /// <summary>What could cost too much is refused before it costs anything.</summary>
+    private static void RefuseOverBudget(GenerationRequest request, int candidates, EncodedPrompt prompt, LoadedPolicy policy)
+    {
+        var longest = Math.Min(request.Sampling.MaxTokens, policy.Engine.ContextLength - prompt.Tokens.Length);
+        if (request.BestOfN?.BudgetTokens is { } budget && (long)candidates * longest > budget)
+        {
+            throw new ApiException(ApiError.BadRequest(
+                $"{candidates} candidates of up to {longest} tokens may come to {(long)candidates * longest}, more than \"best_of_n.budget_tokens\" ({budget}). "
+                + "Ask for fewer candidates or a smaller max_tokens.",
+                "best_of_n.budget_tokens",
+                "budget_exceeded"));
         }
     }
 

@@ -117,8 +117,27 @@ internal static class RequestParser
             "all" => CandidateReturn.All,
             _ => throw RequestFields.Invalid("best_of_n.return", "must be \"best\", \"ranked\" or \"all\"."),
         };
-        return new BestOfNRequest(n ?? (int?)(legacy > 1 ? legacy : null), returned);
+        return new BestOfNRequest(n ?? (int?)(legacy > 1 ? legacy : null), returned)
+        {
+            Scorecard = ours.Text("scorecard"),
+            BudgetTokens = (int?)ours.Integer("budget_tokens", 1, int.MaxValue),
+            EarlyStop = EarlyStop(ours),
+        };
     }
+
+    /// <summary>true, false, or {"at": total}.</summary>
+    private static EarlyStopRequest? EarlyStop(RequestFields ranking) => ranking.Value("early_stop") switch
+    {
+        null or { ValueKind: JsonValueKind.False } => null,
+        { ValueKind: JsonValueKind.True } => new EarlyStopRequest(At: null),
+        { ValueKind: JsonValueKind.Object } => ranking.Object("early_stop")!.Value.Value("at") switch
+        {
+            null => throw RequestFields.Missing("best_of_n.early_stop.at", "the total to stop at; or send \"early_stop\": true."),
+            { ValueKind: JsonValueKind.Number } at when at.TryGetDouble(out var total) && double.IsFinite(total) => new EarlyStopRequest(total),
+            { } other => throw RequestFields.WrongType("best_of_n.early_stop.at", "a finite number", other),
+        },
+        { } other => throw RequestFields.WrongType("best_of_n.early_stop", "true, false or {\"at\": number}", other),
+    };
 
     private static bool ChatLogProbs(RequestFields fields)
     {
@@ -225,8 +244,6 @@ internal static class RequestParser
     private static readonly (string Name, Func<JsonElement, bool> IsNeutral)[] _unsupportedRanking =
     [
         ("scorer", _ => false),
-        ("budget_tokens", _ => false),
-        ("early_stop", v => v.ValueKind == JsonValueKind.False),
     ];
 
     private static Func<JsonElement, bool> Is(double neutral) =>

@@ -168,7 +168,7 @@ public sealed class BestOfNAnswersTests(ReadyApp fixture) : IClassFixture<ReadyA
         var ranked = reply.Json["best_of_n"]!["candidates"]!.AsArray();
         Assert.Equal(ranked.Take(3).Select(c => (string?)c!["text"]), Enumerable.Range(0, 3).Select(reply.Text));
         Assert.Equal(ranked.Take(3).Sum(c => c!["tokens"]!.AsArray().Count), (int)reply.Json["usage"]!["completion_tokens"]!);
-        Assert.Equal(ranked.Sum(c => c!["tokens"]!.AsArray().Count), (int)reply.Json["best_of_n"]!["completion_tokens"]!);
+        Assert.Equal(ranked.Sum(c => c!["tokens"]!.AsArray().Count), (int)reply.Json["best_of_n"]!["tokens_spent"]!);
     }
 
     [Theory]

@@ -36,11 +36,11 @@ public sealed class EvaluateCommandTests : IDisposable
         var json = JsonNode.Parse(File.ReadAllText(_folder.File("figures.json")))!;
         var answers = json["answers"]!.AsObject();
         Assert.Equal(
-            ["greedy", "one sample", "Best-of-4", "Best-of-16", "oracle of 16", "first sentence", "first clause", "human"], answers.Select(answer => answer.Key));
+            ["greedy", "one sample", "Best-of-4", "Best-of-16", "early stop", "oracle of 16", "first sentence", "first clause", "human"], answers.Select(answer => answer.Key));
         foreach (var (_, figures) in answers)
         {
             Assert.Equal(
-                ["rouge-1", "rouge-2", "rouge-l", "total", "consensus", "entailment", "reward", "judge", "coverage", "density", "words", "style"],
+                ["rouge-1", "rouge-2", "rouge-l", "total", "consensus", "entailment", "reward", "judge", "coverage", "density", "words", "candidates", "style"],
                 figures!.AsObject().Select(figure => figure.Key).Where(key => !key.StartsWith("style/", StringComparison.Ordinal)));
             Assert.All(figures.AsObject(), figure => Assert.InRange((double)figure.Value!["mean"]!, (double)figure.Value["lower"]! - 1e-9, (double)figure.Value["upper"]! + 1e-9));
         }
