@@ -122,6 +122,8 @@ public sealed record ReportedCandidate(
 [JsonSerializable(typeof(ChatCompletion))]
 [JsonSerializable(typeof(ChatChunk))]
 [JsonSerializable(typeof(TextCompletion))]
+[JsonSerializable(typeof(TokenizeAnswer))]
+[JsonSerializable(typeof(DetokenizeAnswer))]
 internal sealed partial class GenerationJson : JsonSerializerContext
 {
     /// <summary>

@@ -1,5 +1,6 @@
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
@@ -10,7 +11,7 @@ using Serving.Scoring;
 
 namespace Serving.Generation;
 
-/// <summary>POST /v1/chat/completions and /v1/completions.</summary>
+/// <summary>POST /v1/chat/completions and /v1/completions, /tokenize and /detokenize.</summary>
 public static class GenerationEndpoints
 {
     public static IHostApplicationBuilder AddGeneration(this IHostApplicationBuilder builder)
@@ -26,6 +27,7 @@ public static class GenerationEndpoints
         services.AddSingleton<DirectGenerator>();
         services.AddSingleton<AnswerStream>();
         services.AddSingleton<GenerationHandler>();
+        services.AddSingleton<TokenizeHandler>();
         services.AddSingleton<ApiErrorRule>(GenerationErrors.Describe);
         services.AddSingleton(p => Policies(p.GetRequiredService<PolicyRegistry>()));
         services.AddSingleton(p => Scorers(p.GetRequiredService<Scorecards>()));
@@ -37,8 +39,16 @@ public static class GenerationEndpoints
         var group = routes.MapGroup("/v1").WithTags("Generation");
         group.MapPost("/chat/completions", Chat);
         group.MapPost("/completions", Complete);
+        routes.MapPost("/tokenize", Tokenize).WithTags("Generation");
+        routes.MapPost("/detokenize", Detokenize).WithTags("Generation");
         return group;
     }
+
+    private static async Task<JsonHttpResult<TokenizeAnswer>> Tokenize(HttpContext context, TokenizeHandler handler) =>
+        TypedResults.Json(await handler.TokenizeAsync(context), GenerationJson.Readable.TokenizeAnswer);
+
+    private static async Task<JsonHttpResult<DetokenizeAnswer>> Detokenize(HttpContext context, TokenizeHandler handler) =>
+        TypedResults.Json(await handler.DetokenizeAsync(context), GenerationJson.Readable.DetokenizeAnswer);
 
     private static Task Chat(HttpContext context, GenerationHandler handler) =>
         handler.AnswerAsync(AnswerKind.Chat, context, context.RequestAborted);

@@ -1,6 +1,7 @@
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Options;
 using Serving.Inference;
+using Serving.Models;
 using Serving.Observability;
 using Serving.Tokenization;
 
@@ -25,7 +26,7 @@ public sealed class GenerationRouter(
     public GenerationJob Begin(GenerationRequest request)
     {
         var isBestOfN = request.Model is PolicyRegistry.AnchorAlias or AutoAlias;
-        var lease = policies.Acquire(isBestOfN ? PolicyRegistry.AnchorAlias : request.Model) ?? throw Unknown(request.Model);
+        var lease = Acquire(request.Model);
         try
         {
             var created = time.GetUtcNow();
@@ -48,6 +49,10 @@ public sealed class GenerationRouter(
             throw;
         }
     }
+
+    /// <summary>The version behind a name now; the caller disposes the lease.</summary>
+    /// <exception cref="ApiException">Unknown model (404), or not loaded yet (503).</exception>
+    public Lease<LoadedPolicy> Acquire(string model) => policies.Acquire(model == AutoAlias ? PolicyRegistry.AnchorAlias : model) ?? throw Unknown(model);
 
     /// <summary>What could cost too much is refused before it costs anything.</summary>
     private static void RefuseOverBudget(GenerationRequest request, int candidates, EncodedPrompt prompt, LoadedPolicy policy)

@@ -147,6 +147,9 @@ internal static class RequestParser
             : wanted;
     }
 
+    /// <summary>What "messages" or else "prompt" holds.</summary>
+    public static RequestPrompt Prompt(RequestFields fields) => fields.Value("messages") is null ? Completion(fields) : Chat(fields);
+
     private static ChatPrompt Chat(RequestFields fields)
     {
         if (fields.Value("messages") is not { } value)
