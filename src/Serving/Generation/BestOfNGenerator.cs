@@ -29,7 +29,7 @@ public sealed partial class BestOfNGenerator(
 
         using var deadline = new Deadline(_options.Deadline, time, cancellationToken);
         var (candidates, scores) = await SampleAndScoreAsync(job, count, deadline);
-        var order = BestOfN.Rank(scores);
+        var order = Rank(scores);
         var ranking = new Ranking(scorer.Scorecard, scorer.Digest, scorer.Entries, scores, order);
 
         if (job.Request.Store)
@@ -43,12 +43,17 @@ public sealed partial class BestOfNGenerator(
 
     private async Task<(Candidate[] Candidates, IReadOnlyList<Score> Scores)> SampleAndScoreAsync(GenerationJob job, int count, Deadline deadline)
     {
+        var request = Telemetry.Current;                               // the callback comes from the engine's side
         var scores = new GroupScores(scorer, job.Prompt.Source, deadline);
         try
         {
             var candidates = await job.Policy.Engine.SampleAsync(
                 new SampleRequest(job.Prompt.Tokens, job.Sampling, count),
-                candidate => _ = scores.Of(candidate.Text),            // scoring runs while other candidates still decode
+                candidate =>
+                {
+                    using var span = RequestTelemetry.Sample(request, candidate);
+                    _ = scores.Of(candidate.Text);                     // scoring runs while other candidates still decode
+                },
                 deadline.Token);
             return (candidates, await scores.OfAllAsync([.. candidates.Select(c => c.Text)]));
         }
@@ -61,6 +66,14 @@ public sealed partial class BestOfNGenerator(
         {
             deadline.Cancel();                                         // after a failure: the other scores are no longer wanted
         }
+    }
+
+    private static int[] Rank(IReadOnlyList<Score> scores)
+    {
+        using var span = Telemetry.Begin("select");
+        var order = BestOfN.Rank(scores);
+        span?.SetTag(GenAi.CandidateIndex, order[0]);
+        return order;
     }
 
     private static Episode Record(GenerationJob job, IReadOnlyList<Candidate> candidates, Ranking ranking) => new()

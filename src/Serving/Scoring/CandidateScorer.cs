@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Options;
 using Serving.Models;
+using Serving.Observability;
 using Serving.Onnx;
 
 namespace Serving.Scoring;
@@ -140,6 +141,7 @@ public sealed class CandidateScorer : IDisposable
 
     private static async Task<float> ScoreAsync(ITextScorer scorer, string source, string answer, CancellationToken cancellationToken)
     {
+        using var span = Telemetry.Begin("score", scorer.Name);
         float value;
         try
         {
