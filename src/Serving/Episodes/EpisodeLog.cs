@@ -1,7 +1,9 @@
+using System.Diagnostics;
 using System.Threading.Channels;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;
+using Serving.Observability;
 
 namespace Serving.Episodes;
 
@@ -88,6 +90,8 @@ public sealed partial class EpisodeLog : IAsyncDisposable
             return;
         }
 
+        using var span = Telemetry.Begin("log");
+        var begun = Stopwatch.GetTimestamp();
         var pending = new PendingAppend(EpisodeEncoder.Encode(episode));
         try
         {
@@ -105,6 +109,7 @@ public sealed partial class EpisodeLog : IAsyncDisposable
         }
 
         await pending.Durable.Task.WaitAsync(cancellationToken);
+        EpisodeTelemetry.Appended(begun);
     }
 
     /// <summary>Writes what is queued, closes the live shard, so that the dataset is complete for any reader, and releases the folder.</summary>
@@ -170,6 +175,7 @@ public sealed partial class EpisodeLog : IAsyncDisposable
 
     private void Complete(List<PendingAppend> group)
     {
+        EpisodeTelemetry.Written(group.Count);       // before any caller knows, so that nobody counts fewer than were promised
         foreach (var pending in group)
         {
             pending.Frame.Return();
@@ -192,6 +198,7 @@ public sealed partial class EpisodeLog : IAsyncDisposable
         }
 
         _failedAppends += group.Count;
+        EpisodeTelemetry.Failed(group.Count);
         foreach (var pending in group)
         {
             pending.Frame.Return();

@@ -62,7 +62,7 @@ internal abstract class AnswerFormat
         _ => null,
     };
 
-    protected static string Reason(FinishReason reason) => reason == FinishReason.Stop ? "stop" : "length";
+    public static string Reason(FinishReason reason) => reason == FinishReason.Stop ? "stop" : "length";
 
     protected static byte[] Write<T>(T value, JsonTypeInfo<T> type) => JsonSerializer.SerializeToUtf8Bytes(value, type);
 

@@ -19,24 +19,25 @@ public sealed class AnswerStream(
     private readonly TimeSpan _pingInterval = options.Value.PingInterval;
 
     /// <summary>
-    /// Streams the job's answer. A failure before the first frame is thrown as it is. A later one is told in an error frame and then
+    /// Streams the job's answer and gives back what it told. A failure before the first frame is thrown as it is. A later one is told in an error frame and then
     /// thrown, which breaks the connection: clients that do not read error frames must not take the rest for the whole.
     /// </summary>
-    public async Task WriteAsync(GenerationJob job, HttpResponse response, CancellationToken cancellationToken)
+    public async Task<GenerationResult> WriteAsync(GenerationJob job, HttpResponse response, CancellationToken cancellationToken)
     {
         var stream = new EventStream(response, cancellationToken);
         var format = AnswerFormat.Of(job.Request.Kind);
         try
         {
-            var answers = job.Candidates is { } count
+            var result = job.Candidates is { } count
                 ? await WriteBestOfNAsync(job, count, stream, format, cancellationToken)
                 : await WriteDirectAsync(job, stream, format, cancellationToken);
             if (job.Request.IncludeUsage)
             {
-                await stream.DataAsync(format.UsageOnly(job, AnswerFormat.UsageOf(job, answers)));
+                await stream.DataAsync(format.UsageOnly(job, AnswerFormat.UsageOf(job, result.Answers.Select(i => result.Candidates[i]))));
             }
 
             await stream.DoneAsync();
+            return result;
         }
         catch (Exception exception) when (response.HasStarted && !cancellationToken.IsCancellationRequested)
         {
@@ -45,7 +46,7 @@ public sealed class AnswerStream(
         }
     }
 
-    private async Task<List<Candidate>> WriteDirectAsync(
+    private async Task<GenerationResult> WriteDirectAsync(
         GenerationJob job, EventStream stream, AnswerFormat format, CancellationToken cancellationToken)
     {
         var answers = new List<Candidate>();
@@ -66,14 +67,14 @@ public sealed class AnswerStream(
             if (token.Finished is { } candidate)
             {
                 await stream.DataAsync(format.Closing(job, index, candidate, report: null));
-                answers.Add(candidate);
+                answers.Add(candidate with { Index = index });         // each of the streams counts from 0
             }
         }
 
-        return answers;
+        return new GenerationResult(answers, [.. Enumerable.Range(0, answers.Count)], Ranking: null);
     }
 
-    private async Task<IEnumerable<Candidate>> WriteBestOfNAsync(
+    private async Task<GenerationResult> WriteBestOfNAsync(
         GenerationJob job, int count, EventStream stream, AnswerFormat format, CancellationToken cancellationToken)
     {
         var result = await PingUntilDoneAsync(bestOfN.GenerateAsync(job, count, cancellationToken), stream, cancellationToken);
@@ -90,7 +91,7 @@ public sealed class AnswerStream(
             await stream.DataAsync(format.Closing(job, index, answers[index], isLast ? AnswerFormat.Report(job, result) : null));
         }
 
-        return answers;
+        return result;
     }
 
     private async Task<GenerationResult> PingUntilDoneAsync(

@@ -34,7 +34,7 @@ public sealed partial class BestOfNGenerator(
         var stopAt = request?.EarlyStop is { } stop ? stop.At ?? reservations.Of(job.PolicyDigest, scorer.Digest) : null;
         using var deadline = new Deadline(_options.Deadline, time, cancellationToken);
         var (candidates, scores) = await SampleAndScoreAsync(job, count, stopAt, scorer, deadline);
-        var order = BestOfN.Rank(scores);
+        var order = Rank(scores);
         var ranking = new Ranking(scorer.Scorecard, scorer.Digest, scorer.Entries, scores, order, count, stopAt);
         reservations.Add(job.PolicyDigest, scorer.Digest, scores[order[0]].Total);
 
@@ -50,6 +50,7 @@ public sealed partial class BestOfNGenerator(
     private static async Task<(IReadOnlyList<Candidate> Candidates, IReadOnlyList<Score> Scores)> SampleAndScoreAsync(
         GenerationJob job, int count, double? stopAt, CandidateScorer scorer, Deadline deadline)
     {
+        var request = Telemetry.Current;                               // the callback comes from the engine's side
         var group = new GroupScores(scorer, job.Prompt.Source, deadline);
         var candidates = new List<Candidate>(count);
         IReadOnlyList<Score> scores = [];
@@ -60,7 +61,11 @@ public sealed partial class BestOfNGenerator(
                 var drawn = candidates.Count;
                 var more = await job.Policy.Engine.SampleAsync(
                     new SampleRequest(job.Prompt.Tokens, job.Sampling, size - drawn, FirstCandidate: drawn),
-                    candidate => _ = group.Of(candidate.Text),         // scoring runs while other candidates still decode
+                    candidate =>
+                    {
+                        using var span = RequestTelemetry.Sample(request, candidate with { Index = drawn + candidate.Index });
+                        _ = group.Of(candidate.Text);                  // scoring runs while other candidates still decode
+                    },
                     deadline.Token);
                 candidates.AddRange(more.Select(candidate => candidate with { Index = drawn + candidate.Index }));
                 scores = await group.OfAllAsync([.. candidates.Select(c => c.Text)]);
@@ -89,6 +94,13 @@ public sealed partial class BestOfNGenerator(
         "scorecard_not_found",
         $"There is no scorecard \"{scorecard}\"; there are: {string.Join(", ", scorecards.Names)}.",
         "best_of_n.scorecard"));
+    private static int[] Rank(IReadOnlyList<Score> scores)
+    {
+        using var span = Telemetry.Begin("select");
+        var order = BestOfN.Rank(scores);
+        span?.SetTag(GenAi.CandidateIndex, order[0]);
+        return order;
+    }
 
     private static Episode Record(GenerationJob job, IReadOnlyList<Candidate> candidates, Ranking ranking) => new()
     {

@@ -1,5 +1,6 @@
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Options;
+using Serving.Observability;
 using Serving.Requests;
 
 namespace Serving.Generation;
@@ -10,6 +11,7 @@ public sealed class GenerationHandler(
     BestOfNGenerator bestOfN,
     DirectGenerator direct,
     AnswerStream streams,
+    IEnumerable<ApiErrorRule> rules,
     IOptions<GenerationOptions> options,
     IOptions<RequestOptions> requests)
 {
@@ -17,11 +19,26 @@ public sealed class GenerationHandler(
 
     public async Task AnswerAsync(AnswerKind kind, HttpContext context, CancellationToken cancellationToken)
     {
+        using var telemetry = RequestTelemetry.Begin(kind, context.Request);
+        try
+        {
+            await AnswerAsync(kind, context, telemetry, cancellationToken);
+        }
+        catch (Exception exception)
+        {
+            telemetry.Failed(cancellationToken.IsCancellationRequested ? "client_closed_request" : ApiErrors.Describe(exception, rules).Code);
+            throw;
+        }
+    }
+
+    private async Task AnswerAsync(AnswerKind kind, HttpContext context, RequestTelemetry telemetry, CancellationToken cancellationToken)
+    {
         using var body = await RequestBody.ReadAsync(context.Request, requests.Value, cancellationToken);
         using var job = router.Begin(RequestParser.Parse(kind, body.RootElement, _options));
+        telemetry.Accepted(job);
         if (job.Request.Stream)
         {
-            await streams.WriteAsync(job, context.Response, cancellationToken);
+            telemetry.Answered(await streams.WriteAsync(job, context.Response, cancellationToken));
             return;
         }
 
@@ -32,5 +49,6 @@ public sealed class GenerationHandler(
         context.Response.ContentType = "application/json; charset=utf-8";
         context.Response.ContentLength = answer.Length;
         await context.Response.Body.WriteAsync(answer, cancellationToken);
+        telemetry.Answered(result);
     }
 }

@@ -25,6 +25,7 @@ internal sealed class EngineLoop : IDisposable
     private long _generatedTokens;
     private long _steps;
     private int _activeRows;
+    private long _keyValueBytes;
 
     public EngineLoop(
         IDecoder decoder, AdmissionQueue queue, InferenceOptions options, int[] endTokens, Func<int, ReadOnlyMemory<byte>> bytesOf)
@@ -50,7 +51,8 @@ internal sealed class EngineLoop : IDisposable
         Volatile.Read(ref _generatedTokens),
         Volatile.Read(ref _steps),
         Volatile.Read(ref _activeRows),
-        _queue.Waiting);
+        _queue.Waiting,
+        Volatile.Read(ref _keyValueBytes));
 
     /// <summary>The thread's body: steps until the queue is closed, then fails what is left, so that no caller waits for ever.</summary>
     public void Run()
@@ -256,6 +258,7 @@ internal sealed class EngineLoop : IDisposable
         }
 
         Volatile.Write(ref _activeRows, _active.Count);
+        Volatile.Write(ref _keyValueBytes, _decoder.KeyValueBytes);
     }
 
     private void FailAll(Exception reason)

@@ -7,5 +7,6 @@ namespace Serving.Inference;
 /// <param name="Steps">Runs of the model.</param>
 /// <param name="ActiveRows">Rows that decode now.</param>
 /// <param name="WaitingCandidates">Candidates without a row now.</param>
+/// <param name="KeyValueBytes">Memory of keys and values that running answers and kept prompts hold now, in bytes.</param>
 public readonly record struct EngineStatistics(
-    long PrefilledTokens, long ReusedTokens, long GeneratedTokens, long Steps, int ActiveRows, int WaitingCandidates);
+    long PrefilledTokens, long ReusedTokens, long GeneratedTokens, long Steps, int ActiveRows, int WaitingCandidates, long KeyValueBytes);

@@ -25,6 +25,9 @@ public interface IDecoder : IDisposable
     /// <summary>Whether a forked row shares memory with its origin, so that keeping rows costs what they hold, and no more.</summary>
     bool SharesRows { get; }
 
+    /// <summary>Memory of keys and values that rows hold, in bytes; shared memory counts once. 0 where it does not vary.</summary>
+    long KeyValueBytes => 0;
+
     /// <summary>A new, empty row.</summary>
     int Open();
 

@@ -14,6 +14,7 @@ public static class InferenceRegistration
         builder.Services.AddOptionsWithValidateOnStart<InferenceOptions, InferenceOptionsValidator>().BindConfiguration(InferenceOptions.Section);
         builder.Services.AddSingleton<PolicyRegistry>();
         builder.Services.AddHostedService(services => services.GetRequiredService<PolicyRegistry>());
+        builder.Services.AddHostedService<EngineTelemetry>();
         builder.Services.AddSingleton<ServedModels>(services => services.GetRequiredService<PolicyRegistry>().Served);
         return builder;
     }

@@ -70,7 +70,7 @@ public sealed unsafe class PagedDecoder : IDecoder
 
     public bool SharesRows => true;
 
-    /// <summary>Memory of keys and values that rows hold, in bytes; shared pages count once.</summary>
+    /// <inheritdoc/>
     public long KeyValueBytes => _pages.InUse * _pages.PageBytes;
 
     /// <summary>Bytes of keys and values of a row that shares nothing.</summary>

@@ -106,7 +106,7 @@ public sealed class PolicyRegistry : IHostedService, IDisposable
         return null;
     }
 
-    /// <summary>Current policies. Not leased: only their immutable parts (id, folder, config) may be used.</summary>
+    /// <summary>Current policies. Not leased: only their immutable parts (id, folder, config) and the engine's statistics may be used.</summary>
     public IReadOnlyList<LoadedPolicy> Current() => [.. _policies.Keys.Select(CurrentOf).OfType<LoadedPolicy>()];
 
     /// <summary>Every name that a request may use now, aliases first, for /v1/models.</summary>

@@ -30,6 +30,9 @@ public sealed record Candidate(int Index, int[] Tokens, float[] LogProbs, float[
 {
     /// <summary>The most probable tokens of each position under the model, best first; empty unless asked for.</summary>
     public IReadOnlyList<TokenLogProb[]> TopLogProbs { get; init; } = [];
+
+    /// <summary>When its first and its last token were drawn.</summary>
+    public CandidateTimes Times { get; init; }
 }
 
 /// <summary>One step of a streamed answer.</summary>

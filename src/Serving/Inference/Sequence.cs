@@ -1,3 +1,5 @@
+using System.Diagnostics;
+
 namespace Serving.Inference;
 
 /// <summary>One candidate while it is being sampled. Engine thread only.</summary>
@@ -6,6 +8,7 @@ internal sealed class Sequence
     private const int ExpectedTokens = 256;
 
     private readonly int _limit;
+    private readonly long _first = Stopwatch.GetTimestamp();      // made when its first token is to be drawn
     private readonly List<int> _tokens;
     private readonly List<float> _logProbs;
     private readonly List<float> _sampledLogProbs;
@@ -87,5 +90,6 @@ internal sealed class Sequence
         Finished ?? throw new InvalidOperationException("The candidate is still being sampled."))
     {
         TopLogProbs = _topLogProbs is null ? [] : [.. _topLogProbs],
+        Times = new CandidateTimes(_first, Stopwatch.GetTimestamp()),
     };
 }

@@ -7,6 +7,7 @@ using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Options;
 
 namespace Serving.Observability;
 
@@ -24,12 +25,18 @@ public sealed record HealthBody(
 /// <summary>Answer of /version.</summary>
 public sealed record VersionBody(string Version);
 
-/// <summary>Request ids, the error shape and the probes.</summary>
+/// <summary>Request ids, the error shape, the probes, metrics and traces.</summary>
 public static class ObservabilityEndpoints
 {
+    internal static string ProductVersion { get; } =
+        typeof(ObservabilityEndpoints).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "0";
+
     public static IHostApplicationBuilder AddObservability(this IHostApplicationBuilder builder)
     {
         builder.Services.TryAddSingleton(TimeProvider.System);
+        builder.Services.AddOptionsWithValidateOnStart<ObservabilityOptions, ObservabilityOptionsValidator>()
+            .BindConfiguration(ObservabilityOptions.Section);
+        TelemetryRegistration.Add(builder.Services);
         return builder;
     }
 
@@ -43,6 +50,11 @@ public static class ObservabilityEndpoints
         routes.MapGet("/readyz", Ready);
         routes.MapGet("/health", Ready);                               // vLLM's, TGI's and llama.cpp's name for it
         routes.MapGet("/version", Version);
+        if (routes.ServiceProvider.GetRequiredService<IOptions<ObservabilityOptions>>().Value.Metrics)
+        {
+            routes.MapPrometheusScrapingEndpoint("/metrics");
+        }
+
         return routes;
     }
 
@@ -67,10 +79,6 @@ public static class ObservabilityEndpoints
         string status, Dictionary<string, string>? reasons = null, int code = StatusCodes.Status200OK) =>
         TypedResults.Json(new HealthBody(status, reasons), ObservabilityJson.Default.HealthBody, statusCode: code);
 
-    private static JsonHttpResult<VersionBody> Version()
-    {
-        var attribute = typeof(ObservabilityEndpoints).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>();
-        var version = attribute?.InformationalVersion ?? "0";
-        return TypedResults.Json(new VersionBody(version), ObservabilityJson.Default.VersionBody);
-    }
+    private static JsonHttpResult<VersionBody> Version() =>
+        TypedResults.Json(new VersionBody(ProductVersion), ObservabilityJson.Default.VersionBody);
 }

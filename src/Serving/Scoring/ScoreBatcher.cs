@@ -1,3 +1,5 @@
+using System.Diagnostics;
+
 namespace Serving.Scoring;
 
 /// <summary>
@@ -69,6 +71,7 @@ public sealed class ScoreBatcher : IDisposable
             }
 
             request.PlaceInLength = same.AddLast(request);
+            ScoringTelemetry.Queued(_name, 1);
             Monitor.Pulse(_lock);
         }
 
@@ -99,7 +102,9 @@ public sealed class ScoreBatcher : IDisposable
         {
             try
             {
+                var begun = Stopwatch.GetTimestamp();
                 var logits = _run([.. batch.Select(request => request.Pair)]);
+                ScoringTelemetry.Ran(_name, Stopwatch.GetElapsedTime(begun), (double)batch.Count / _maxBatch);
                 for (var i = 0; i < batch.Count; i++)
                 {
                     batch[i].Done.TrySetResult(logits[i]);
@@ -108,6 +113,7 @@ public sealed class ScoreBatcher : IDisposable
             catch (Exception e)
             {
                 // The thread must live on: the next run may be of other pairs, and these know what happened to them.
+                ScoringTelemetry.Failed(_name);
                 Fail(batch, new ScorerException(_name, e));
             }
         }
@@ -116,6 +122,7 @@ public sealed class ScoreBatcher : IDisposable
         lock (_lock)
         {
             left = [.. _waiting];
+            ScoringTelemetry.Queued(_name, -left.Count);
             _waiting.Clear();
             _byLength.Clear();
         }
@@ -169,6 +176,7 @@ public sealed class ScoreBatcher : IDisposable
     /// <summary>Takes a request out of both lines; the caller holds the lock.</summary>
     private void Leave(Request request)
     {
+        ScoringTelemetry.Queued(_name, -1);
         _waiting.Remove(request.Place!);
         _byLength[request.Length].Remove(request.PlaceInLength!);
     }

@@ -1,3 +1,5 @@
+using Serving.Observability;
+
 namespace Serving.Scoring;
 
 /// <summary>What every use of a scorer checks.</summary>
@@ -7,6 +9,7 @@ internal static class ScorerChecks
     /// <exception cref="ScorerException">It failed or gave none; cancellation stays cancellation.</exception>
     public static async Task<float> CheckedScoreAsync(this ITextScorer scorer, string source, string answer, CancellationToken cancellationToken)
     {
+        using var span = Telemetry.Begin("score", scorer.Name);
         float value;
         try
         {

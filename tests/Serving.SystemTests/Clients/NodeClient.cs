@@ -5,7 +5,7 @@ using Xunit;
 
 namespace Serving.SystemTests.Clients;
 
-/// <summary>Runs client.mjs, which drives the openai package from npm, and reads its output line by line.</summary>
+/// <summary>Runs a script over packages from npm (client.mjs drives the openai package) and reads its output line by line.</summary>
 internal sealed class NodeClient : IDisposable
 {
     private const string Folder = "tests/Serving.SystemTests/Clients/node";
@@ -13,17 +13,17 @@ internal sealed class NodeClient : IDisposable
 
     private readonly Process _process;
 
-    public NodeClient(Uri server, string scenario)
+    public NodeClient(Uri server, string scenario, string script = "client.mjs")
     {
         var folder = Path.Combine(Repository.Root, Folder);
-        if (!Directory.Exists(Path.Combine(folder, "node_modules", "openai")))
+        if (!((string[])["openai", "parse-prometheus-text-format"]).All(package => Directory.Exists(Path.Combine(folder, "node_modules", package))))
         {
             Missing(null);
         }
 
         try
         {
-            _process = Process.Start(new ProcessStartInfo("node", ["client.mjs", new Uri(server, "v1").ToString(), scenario])
+            _process = Process.Start(new ProcessStartInfo("node", [script, new Uri(server, "v1").ToString(), scenario])
             {
                 WorkingDirectory = folder,
                 RedirectStandardOutput = true,

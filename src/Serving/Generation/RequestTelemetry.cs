@@ -1,0 +1,128 @@
+using System.Diagnostics;
+using Microsoft.AspNetCore.Http;
+using Serving.Inference;
+using Serving.Observability;
+
+namespace Serving.Generation;
+
+/// <summary>
+/// Measures one request from its arrival to its disposal: its span, which continues the caller's trace, and its metrics. Never holds text of the
+/// prompt or of an answer. Not thread-safe.
+/// </summary>
+internal sealed class RequestTelemetry : IDisposable
+{
+    private readonly long _begun = Stopwatch.GetTimestamp();
+    private readonly Activity? _span;
+    private TagList _tags;
+    private int _promptTokens;
+    private GenerationResult? _result;
+
+    private RequestTelemetry(string operation, HttpRequest request)
+    {
+        _tags.Add(GenAi.OperationName, operation);
+        _tags.Add(GenAi.ProviderName, GenAi.Provider);
+        if (Telemetry.Activities.HasListeners())
+        {
+            // The framework's own activity goes to no collector: with it as the parent, the tree would lack its root.
+            Activity.Current = null;
+            var headers = request.Headers;
+            _ = ActivityContext.TryParse(headers.TraceParent, headers.TraceState, isRemote: true, out var caller);
+            _span = Telemetry.Activities.StartActivity(operation, ActivityKind.Server, caller, _tags);
+        }
+    }
+
+    /// <summary>A request has arrived. Until disposal its span is the current one of the calling method.</summary>
+    public static RequestTelemetry Begin(AnswerKind kind, HttpRequest request) => new(kind == AnswerKind.Chat ? "chat" : "text_completion", request);
+
+    /// <summary>
+    /// A policy takes the request. Only now its model is told: before, it is any text that somebody has sent, and each would be a series of its own.
+    /// </summary>
+    public void Accepted(GenerationJob job)
+    {
+        var request = job.Request;
+        _promptTokens = job.Prompt.Tokens.Length;
+        _tags.Add(GenAi.RequestModel, request.Model);
+        _tags.Add(GenAi.ResponseModel, job.PolicyId);
+        if (_span is not { IsAllDataRequested: true })
+        {
+            return;
+        }
+
+        var sampling = job.Sampling;
+        _span.DisplayName = $"{_span.OperationName} {request.Model}";
+        _span.SetTag(GenAi.RequestModel, request.Model)
+            .SetTag(GenAi.ResponseModel, job.PolicyId)
+            .SetTag(GenAi.ResponseId, job.Id)
+            .SetTag(GenAi.RequestChoiceCount, request.Answers)
+            .SetTag(GenAi.RequestSeed, unchecked((long)sampling.Seed))
+            .SetTag(GenAi.RequestTemperature, sampling.Temperature)
+            .SetTag(GenAi.RequestTopK, sampling.TopK)
+            .SetTag(GenAi.RequestTopP, sampling.TopP)
+            .SetTag(GenAi.RequestMaxTokens, sampling.MaxTokens)
+            .SetTag(GenAi.InputTokens, _promptTokens);
+        if (job.Candidates is { } count)
+        {
+            _span.SetTag(GenAi.Candidates, count);
+        }
+    }
+
+    /// <summary>The answer is complete.</summary>
+    public void Answered(GenerationResult result)
+    {
+        _result = result;
+        if (_span is not { IsAllDataRequested: true })
+        {
+            return;
+        }
+
+        _span.SetTag(GenAi.OutputTokens, result.Answers.Sum(i => result.Candidates[i].Tokens.Length))
+            .SetTag(GenAi.FinishReasons, result.Answers.Select(i => AnswerFormat.Reason(result.Candidates[i].FinishReason)).ToArray());
+        if (result.Ranking is null)
+        {
+            foreach (var candidate in result.Candidates)
+            {
+                Sample(_span, candidate)?.Dispose();
+            }
+        }
+    }
+
+    /// <summary>The request ended with an error of this code.</summary>
+    public void Failed(string code)
+    {
+        _result = null;
+        _tags.Add(GenAi.ErrorType, code);
+        _span?.SetTag(GenAi.ErrorType, code).SetStatus(ActivityStatusCode.Error);
+    }
+
+    public void Dispose()
+    {
+        var duration = Stopwatch.GetElapsedTime(_begun);
+        GenerationTelemetry.Ended(duration, _tags);
+        if (_result is not null)
+        {
+            GenerationTelemetry.Answered(_begun, duration, _promptTokens, _result, _tags);
+        }
+
+        _span?.Dispose();
+    }
+
+    /// <summary>
+    /// The span of a candidate that has just been sampled; what is scored before its disposal stands below it. Null when the request is not traced.
+    /// </summary>
+    public static Activity? Sample(Activity? request, Candidate candidate)
+    {
+        if (request is null)
+        {
+            return null;
+        }
+
+        var span = Telemetry.Activities.StartActivity("sample", ActivityKind.Internal, request.Context, startTime: At(candidate.Times.First));
+        return span?.SetTag(GenAi.CandidateIndex, candidate.Index)
+            .SetTag(GenAi.OutputTokens, candidate.Tokens.Length)
+            .SetTag(GenAi.FinishReasons, new[] { AnswerFormat.Reason(candidate.FinishReason) })
+            .SetEndTime(At(candidate.Times.Last).UtcDateTime);
+    }
+
+    // The engine reads a clock that never jumps; traces want the time of day.
+    private static DateTimeOffset At(long ticks) => TimeProvider.System.GetUtcNow() - Stopwatch.GetElapsedTime(ticks);
+}
