@@ -43,11 +43,11 @@ public sealed partial class BestOfNGenerator(
 
     private async Task<(Candidate[] Candidates, IReadOnlyList<Score> Scores)> SampleAndScoreAsync(GenerationJob job, int count, Deadline deadline)
     {
-        var scores = new GroupScores(scorer, job.Prompt.Source, deadline);
+        var scores = new GroupScores(scorer, Prompt(job).Source, deadline);
         try
         {
             var candidates = await job.Policy.Engine.SampleAsync(
-                new SampleRequest(job.Prompt.Tokens, job.Sampling, count),
+                new SampleRequest(Prompt(job).Tokens, job.SamplingOf(Prompt(job)), count),
                 candidate => _ = scores.Of(candidate.Text),            // scoring runs while other candidates still decode
                 deadline.Token);
             return (candidates, await scores.OfAllAsync([.. candidates.Select(c => c.Text)]));
@@ -63,6 +63,8 @@ public sealed partial class BestOfNGenerator(
         }
     }
 
+    private static EncodedPrompt Prompt(GenerationJob job) => job.Prompts[0];      // the router lets no more through
+
     private static Episode Record(GenerationJob job, IReadOnlyList<Candidate> candidates, Ranking ranking) => new()
     {
         Id = job.Id,
@@ -71,13 +73,13 @@ public sealed partial class BestOfNGenerator(
         PolicyDigest = job.PolicyDigest,
         Scorecard = ranking.Scorecard,
         ScorecardDigest = ranking.Digest,
-        Source = job.Prompt.Source,
-        Prompt = job.Prompt.Text,
-        PromptTokens = job.Prompt.Tokens,
-        Seed = job.Sampling.Seed,
-        Temperature = job.Sampling.Temperature,
-        TopK = job.Sampling.TopK,
-        TopP = job.Sampling.TopP,
+        Source = Prompt(job).Source,
+        Prompt = Prompt(job).Text,
+        PromptTokens = Prompt(job).Tokens,
+        Seed = Prompt(job).Seed,
+        Temperature = job.Request.Sampling.Temperature,
+        TopK = job.Request.Sampling.TopK,
+        TopP = job.Request.Sampling.TopP,
         Chosen = ranking.Order[0],
         Metadata = job.Request.Metadata,
         Independent = true,                                            // every group is N draws to the end; nothing stops one early
