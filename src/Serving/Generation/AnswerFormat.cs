@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization.Metadata;
@@ -11,23 +12,32 @@ internal abstract class AnswerFormat
 {
     public static AnswerFormat Of(AnswerKind kind) => kind == AnswerKind.Chat ? ChatFormat.Instance : TextFormat.Instance;
 
-    public abstract byte[] Whole(GenerationJob job, GenerationResult result);
+    /// <param name="job">What was asked.</param>
+    /// <param name="result">What came out.</param>
+    /// <param name="echoes">The prompts that answers begin with, by prompt; none = they do not.</param>
+    public abstract byte[] Whole(GenerationJob job, GenerationResult result, IReadOnlyList<EchoedPrompt> echoes);
 
-    /// <summary>The chunk that opens an answer, or null where the route has none.</summary>
-    public abstract byte[]? Opening(GenerationJob job, int index);
+    /// <summary>The chunk that opens an answer, or null where there is none.</summary>
+    public abstract byte[]? Opening(GenerationJob job, int index, IReadOnlyList<EchoedPrompt> echoes);
 
-    public abstract byte[] Text(GenerationJob job, int index, string text);
+    /// <summary>A piece of an answer with the tokens that it makes certain; none unless log-probs are asked for.</summary>
+    public abstract byte[] Text(GenerationJob job, int index, string text, IReadOnlyList<ShownToken> tokens);
 
-    /// <summary>The chunk that ends an answer, with its log-probs if asked for and, at the end of a Best-of-N stream, the report.</summary>
-    public abstract byte[] Closing(GenerationJob job, int index, Candidate candidate, BestOfNReport? report);
+    /// <summary>The chunk that ends an answer, with the tokens that no piece of text has shown and, at the end of a Best-of-N stream, the report.</summary>
+    public abstract byte[] Closing(GenerationJob job, int index, Candidate candidate, IReadOnlyList<ShownToken> tokens, BestOfNReport? report);
 
     public abstract byte[] UsageOnly(GenerationJob job, Usage usage);
 
-    public static Usage UsageOf(GenerationJob job, IEnumerable<Candidate> answers)
+    /// <param name="job">What was asked.</param>
+    /// <param name="answers">All that went out, in order of choice.</param>
+    public static Usage UsageOf(GenerationJob job, IReadOnlyList<Candidate> answers)
     {
-        var prompt = job.Prompt.Tokens.Length;
+        var prompt = job.Prompts.Sum(p => p.Tokens.Length);
         var completion = answers.Sum(c => c.Tokens.Length);
-        return new Usage(prompt, completion, prompt + completion, new PromptTokensDetails(0));
+
+        // Answers of one prompt that stream side by side ask for it one after the other; the first of them pays.
+        var cached = answers.Chunk(job.Request.Answers).Sum(group => group.Min(c => c.CachedTokens));
+        return new Usage(prompt, completion, prompt + completion, new PromptTokensDetails(cached));
     }
 
     public static BestOfNReport? Report(GenerationJob job, GenerationResult result)
@@ -46,7 +56,7 @@ internal abstract class AnswerFormat
             ranking.Entries.ToDictionary(entry => entry.Scorer, entry => entry.Weight),
             job.PolicyId,
             job.PolicyDigest,
-            unchecked((long)job.Sampling.Seed),
+            unchecked((long)job.Prompts[0].Seed),
             spent,
             (ranking.Asked - result.Candidates.Count) * spent / result.Candidates.Count,
             ranking.StoppedEarly,
@@ -63,6 +73,9 @@ internal abstract class AnswerFormat
     };
 
     public static string Reason(FinishReason reason) => reason == FinishReason.Stop ? "stop" : "length";
+
+    /// <summary>A token's own text; bytes that are not whole characters as U+FFFD.</summary>
+    protected static string TextOf(GenerationJob job, int token) => Encoding.UTF8.GetString(job.Tokenizer.BytesOf(token).Span);
 
     protected static byte[] Write<T>(T value, JsonTypeInfo<T> type) => JsonSerializer.SerializeToUtf8Bytes(value, type);
 

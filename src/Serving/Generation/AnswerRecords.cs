@@ -27,13 +27,17 @@ public sealed record ChatLogProbs(IReadOnlyList<TokenLogProb> Content, IReadOnly
 /// <param name="Token">Its text; bytes that are not whole characters as U+FFFD.</param>
 /// <param name="LogProb">Under the model: softmax of the raw logits.</param>
 /// <param name="SampledLogProb">Ours: under the distribution actually drawn from, after temperature, top-k and top-p.</param>
-/// <param name="Bytes">Its raw bytes.</param>
+/// <param name="Bytes">Its raw bytes; none for a special token.</param>
+/// <param name="TopLogProbs">The most probable tokens of its position, best first, as many as were asked for.</param>
 public sealed record TokenLogProb(
     string Token,
     [property: JsonPropertyName("logprob")] float LogProb,
     [property: JsonPropertyName("sampled_logprob")] float SampledLogProb,
     IReadOnlyList<int> Bytes,
-    [property: JsonPropertyName("top_logprobs")] IReadOnlyList<TokenLogProb> TopLogProbs);
+    [property: JsonPropertyName("top_logprobs")] IReadOnlyList<TopLogProb> TopLogProbs);
+
+/// <summary>One of the most probable tokens of a position, under the model.</summary>
+public sealed record TopLogProb(string Token, [property: JsonPropertyName("logprob")] float LogProb, IReadOnlyList<int> Bytes);
 
 /// <summary>One event of a chat stream.</summary>
 public sealed record ChatChunk(
@@ -67,12 +71,15 @@ public sealed record TextCompletion(
 public sealed record TextChoice(
     int Index, string Text, [property: JsonPropertyName("logprobs")] TextLogProbs? LogProbs, string? FinishReason);
 
-/// <summary>Log-probs in the columns of the older route; offsets count UTF-16 units of the answer.</summary>
+/// <summary>
+/// Log-probs in the columns of the older route; offsets count UTF-16 units of the choice's text. Null stands where there is no such figure: the first
+/// token of an echoed prompt has no log-prob, and no token of it was drawn.
+/// </summary>
 public sealed record TextLogProbs(
     IReadOnlyList<string> Tokens,
-    [property: JsonPropertyName("token_logprobs")] IReadOnlyList<float> TokenLogProbs,
-    [property: JsonPropertyName("sampled_token_logprobs")] IReadOnlyList<float> SampledTokenLogProbs,
-    [property: JsonPropertyName("top_logprobs")] IReadOnlyList<JsonObject>? TopLogProbs,
+    [property: JsonPropertyName("token_logprobs")] IReadOnlyList<float?> TokenLogProbs,
+    [property: JsonPropertyName("sampled_token_logprobs")] IReadOnlyList<float?> SampledTokenLogProbs,
+    [property: JsonPropertyName("top_logprobs")] IReadOnlyList<JsonObject?>? TopLogProbs,
     IReadOnlyList<int> TextOffset);
 
 /// <summary>

@@ -11,6 +11,7 @@ namespace Serving.Generation;
 public sealed class AnswerStream(
     BestOfNGenerator bestOfN,
     DirectGenerator direct,
+    PromptEchoes echoes,
     IEnumerable<ApiErrorRule> rules,
     IOptions<GenerationOptions> options,
     TimeProvider time)
@@ -28,12 +29,13 @@ public sealed class AnswerStream(
         var format = AnswerFormat.Of(job.Request.Kind);
         try
         {
+            var prompts = await echoes.OfAsync(job, cancellationToken);
             var result = job.Candidates is { } count
-                ? await WriteBestOfNAsync(job, count, stream, format, cancellationToken)
-                : await WriteDirectAsync(job, stream, format, cancellationToken);
+                ? await WriteBestOfNAsync(job, count, prompts, stream, format, cancellationToken)
+                : await WriteDirectAsync(job, prompts, stream, format, cancellationToken);
             if (job.Request.IncludeUsage)
             {
-                await stream.DataAsync(format.UsageOnly(job, AnswerFormat.UsageOf(job, result.Answers.Select(i => result.Candidates[i]))));
+                await stream.DataAsync(format.UsageOnly(job, AnswerFormat.UsageOf(job, [.. result.Answers.Select(i => result.Candidates[i])])));
             }
 
             await stream.DoneAsync();
@@ -47,51 +49,64 @@ public sealed class AnswerStream(
     }
 
     private async Task<GenerationResult> WriteDirectAsync(
-        GenerationJob job, EventStream stream, AnswerFormat format, CancellationToken cancellationToken)
+        GenerationJob job, IReadOnlyList<EchoedPrompt> prompts, EventStream stream, AnswerFormat format, CancellationToken cancellationToken)
     {
-        var answers = new List<Candidate>();
+        var answers = new Candidate[job.Choices];
+        ShownTokens[] shown = job.Request.LogProbs ? [.. answers.Select(_ => new ShownTokens(job.Tokenizer))] : [];
         var opened = false;
         await foreach (var (index, token) in direct.Stream(job, cancellationToken))
         {
             if (!opened)
             {
-                await OpenAsync(job, stream, format);
+                await OpenAsync(job, prompts, stream, format);
                 opened = true;
             }
 
-            if (token.Text.Length > 0)
-            {
-                await stream.DataAsync(format.Text(job, index, token.Text));
-            }
-
-            if (token.Finished is { } candidate)
-            {
-                await stream.DataAsync(format.Closing(job, index, candidate, report: null));
-                answers.Add(candidate with { Index = index });         // each of the streams counts from 0
-            }
+            var tokens = shown.Length > 0 ? shown[index].Add(token) : [];
+            await WriteAsync(job, index, token.Text, token.Finished, tokens, stream, format, report: null);
+            answers[index] = token.Finished is { } candidate ? candidate with { Index = index } : answers[index];      // each of the streams counts from 0
         }
 
-        return new GenerationResult(answers, [.. Enumerable.Range(0, answers.Count)], Ranking: null);
+        return new GenerationResult(answers, [.. Enumerable.Range(0, answers.Length)], Ranking: null);
     }
 
     private async Task<GenerationResult> WriteBestOfNAsync(
-        GenerationJob job, int count, EventStream stream, AnswerFormat format, CancellationToken cancellationToken)
+        GenerationJob job, int count, IReadOnlyList<EchoedPrompt> prompts, EventStream stream, AnswerFormat format, CancellationToken cancellationToken)
     {
         var result = await PingUntilDoneAsync(bestOfN.GenerateAsync(job, count, cancellationToken), stream, cancellationToken);
         Candidate[] answers = [.. result.Answers.Select(i => result.Candidates[i])];
-        await OpenAsync(job, stream, format);
+        await OpenAsync(job, prompts, stream, format);
         for (var index = 0; index < answers.Length; index++)
         {
-            if (answers[index].Text.Length > 0)
-            {
-                await stream.DataAsync(format.Text(job, index, answers[index].Text));
-            }
-
-            var isLast = index == answers.Length - 1;
-            await stream.DataAsync(format.Closing(job, index, answers[index], isLast ? AnswerFormat.Report(job, result) : null));
+            var tokens = job.Request.LogProbs ? ShownTokens.Of(answers[index], job.Tokenizer) : [];
+            var report = index == answers.Length - 1 ? AnswerFormat.Report(job, result) : null;
+            await WriteAsync(job, index, answers[index].Text, answers[index], tokens, stream, format, report);
         }
 
         return result;
+    }
+
+    /// <summary>One frame for the text, if any, and one for the end; tokens go with the text, or else with the end.</summary>
+    private static async Task WriteAsync(
+        GenerationJob job,
+        int index,
+        string text,
+        Candidate? finished,
+        IReadOnlyList<ShownToken> tokens,
+        EventStream stream,
+        AnswerFormat format,
+        BestOfNReport? report)
+    {
+        if (text.Length > 0)
+        {
+            await stream.DataAsync(format.Text(job, index, text, tokens));
+            tokens = [];
+        }
+
+        if (finished is not null)
+        {
+            await stream.DataAsync(format.Closing(job, index, finished, tokens, report));
+        }
     }
 
     private async Task<GenerationResult> PingUntilDoneAsync(
@@ -116,11 +131,11 @@ public sealed class AnswerStream(
         }
     }
 
-    private static async Task OpenAsync(GenerationJob job, EventStream stream, AnswerFormat format)
+    private static async Task OpenAsync(GenerationJob job, IReadOnlyList<EchoedPrompt> prompts, EventStream stream, AnswerFormat format)
     {
-        for (var index = 0; index < job.Request.Answers; index++)
+        for (var index = 0; index < job.Choices; index++)
         {
-            if (format.Opening(job, index) is { } opening)
+            if (format.Opening(job, index, prompts) is { } opening)
             {
                 await stream.DataAsync(opening);
             }

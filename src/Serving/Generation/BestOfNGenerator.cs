@@ -51,7 +51,7 @@ public sealed partial class BestOfNGenerator(
         GenerationJob job, int count, double? stopAt, CandidateScorer scorer, Deadline deadline)
     {
         var request = Telemetry.Current;                               // the callback comes from the engine's side
-        var group = new GroupScores(scorer, job.Prompt.Source, deadline);
+        var group = new GroupScores(scorer, Prompt(job).Source, deadline);
         var candidates = new List<Candidate>(count);
         IReadOnlyList<Score> scores = [];
         try
@@ -60,7 +60,7 @@ public sealed partial class BestOfNGenerator(
             {
                 var drawn = candidates.Count;
                 var more = await job.Policy.Engine.SampleAsync(
-                    new SampleRequest(job.Prompt.Tokens, job.Sampling, size - drawn, FirstCandidate: drawn),
+                    new SampleRequest(Prompt(job).Tokens, job.SamplingOf(Prompt(job)), size - drawn, FirstCandidate: drawn),
                     candidate =>
                     {
                         using var span = RequestTelemetry.Sample(request, candidate with { Index = drawn + candidate.Index });
@@ -94,6 +94,7 @@ public sealed partial class BestOfNGenerator(
         "scorecard_not_found",
         $"There is no scorecard \"{scorecard}\"; there are: {string.Join(", ", scorecards.Names)}.",
         "best_of_n.scorecard"));
+
     private static int[] Rank(IReadOnlyList<Score> scores)
     {
         using var span = Telemetry.Begin("select");
@@ -101,6 +102,8 @@ public sealed partial class BestOfNGenerator(
         span?.SetTag(GenAi.CandidateIndex, order[0]);
         return order;
     }
+
+    private static EncodedPrompt Prompt(GenerationJob job) => job.Prompts[0];      // the router lets no more through
 
     private static Episode Record(GenerationJob job, IReadOnlyList<Candidate> candidates, Ranking ranking) => new()
     {
@@ -110,13 +113,13 @@ public sealed partial class BestOfNGenerator(
         PolicyDigest = job.PolicyDigest,
         Scorecard = ranking.Scorecard,
         ScorecardDigest = ranking.Digest,
-        Source = job.Prompt.Source,
-        Prompt = job.Prompt.Text,
-        PromptTokens = job.Prompt.Tokens,
-        Seed = job.Sampling.Seed,
-        Temperature = job.Sampling.Temperature,
-        TopK = job.Sampling.TopK,
-        TopP = job.Sampling.TopP,
+        Source = Prompt(job).Source,
+        Prompt = Prompt(job).Text,
+        PromptTokens = Prompt(job).Tokens,
+        Seed = Prompt(job).Seed,
+        Temperature = job.Request.Sampling.Temperature,
+        TopK = job.Request.Sampling.TopK,
+        TopP = job.Request.Sampling.TopP,
         Chosen = ranking.Order[0],
         Metadata = job.Request.Metadata,
         Independent = ranking.StopAt is null,                          // where a draw may end the group, its size tells of its scores

@@ -20,15 +20,15 @@ public sealed class DirectGenerator(IOptions<GenerationOptions> options, TimePro
     public async Task<GenerationResult> GenerateAsync(GenerationJob job, CancellationToken cancellationToken)
     {
         using var deadline = new Deadline(_options.Deadline, time, cancellationToken);
-        var request = new SampleRequest(job.Prompt.Tokens, job.Sampling, job.Request.Answers);
         try
         {
-            var candidates = await job.Policy.Engine.SampleAsync(request, finished: null, deadline.Token);
+            var groups = await Task.WhenAll(job.Prompts.Select(prompt => SampleAsync(job, prompt, deadline)));
+            Candidate[] candidates = [.. groups.SelectMany(group => group)];
             return new GenerationResult(candidates, [.. Enumerable.Range(0, candidates.Length)], Ranking: null);
         }
-        catch (OperationCanceledException) when (deadline.Explain() is { } reason)
+        catch (Exception) when (deadline.Explain() is { } reason)
         {
-            throw reason;
+            throw reason;                                              // what is caught may be an aftermath of the first failure
         }
     }
 
@@ -40,14 +40,37 @@ public sealed class DirectGenerator(IOptions<GenerationOptions> options, TimePro
         var deadline = new Deadline(_options.Deadline, time, cancellationToken);
         try
         {
-            IAsyncEnumerable<TokenEvent>[] streams = [.. Enumerable.Range(0, job.Request.Answers).Select(i =>
-                job.Policy.Engine.StreamAsync(new SampleRequest(job.Prompt.Tokens, job.Sampling, 1, FirstCandidate: i), deadline.Token))];
+            IAsyncEnumerable<TokenEvent>[] streams = [.. Enumerable.Range(0, job.Choices).Select(i =>
+            {
+                var prompt = job.Prompts[i / job.Request.Answers];
+                return job.Policy.Engine.StreamAsync(
+                    new SampleRequest(prompt.Tokens, job.SamplingOf(prompt), 1, FirstCandidate: i % job.Request.Answers), deadline.Token);
+            })];
             return Merge(streams, deadline, cancellationToken);
         }
         catch
         {
             deadline.Cancel();                                         // releases the answers that had been admitted
             deadline.Dispose();
+            throw;
+        }
+    }
+
+    private static async Task<Candidate[]> SampleAsync(GenerationJob job, EncodedPrompt prompt, Deadline deadline)
+    {
+        if (job.Request.Sampling.MaxTokens == 0)
+        {
+            return [.. Enumerable.Range(0, job.Request.Answers).Select(i => new Candidate(i, [], [], [], "", FinishReason.Length))];
+        }
+
+        try
+        {
+            return await job.Policy.Engine.SampleAsync(
+                new SampleRequest(prompt.Tokens, job.SamplingOf(prompt), job.Request.Answers), finished: null, deadline.Token);
+        }
+        catch (Exception exception) when (exception is not OperationCanceledException)
+        {
+            deadline.Fail(exception);                                  // answers to half of the prompts are no answer
             throw;
         }
     }

@@ -25,6 +25,7 @@ public static class GenerationEndpoints
         services.AddSingleton<ReservationValues>();
         services.AddSingleton<BestOfNGenerator>();
         services.AddSingleton<DirectGenerator>();
+        services.AddSingleton<PromptEchoes>();
         services.AddSingleton<AnswerStream>();
         services.AddSingleton<GenerationHandler>();
         services.AddSingleton<TokenizeHandler>();

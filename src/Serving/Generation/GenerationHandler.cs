@@ -10,6 +10,7 @@ public sealed class GenerationHandler(
     GenerationRouter router,
     BestOfNGenerator bestOfN,
     DirectGenerator direct,
+    PromptEchoes echoes,
     AnswerStream streams,
     IEnumerable<ApiErrorRule> rules,
     IOptions<GenerationOptions> options,
@@ -42,10 +43,11 @@ public sealed class GenerationHandler(
             return;
         }
 
+        var prompts = await echoes.OfAsync(job, cancellationToken);
         var result = job.Candidates is { } count
             ? await bestOfN.GenerateAsync(job, count, cancellationToken)
             : await direct.GenerateAsync(job, cancellationToken);
-        var answer = AnswerFormat.Of(kind).Whole(job, result);
+        var answer = AnswerFormat.Of(kind).Whole(job, result, prompts);
         context.Response.ContentType = "application/json; charset=utf-8";
         context.Response.ContentLength = answer.Length;
         await context.Response.Body.WriteAsync(answer, cancellationToken);

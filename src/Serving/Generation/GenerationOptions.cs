@@ -11,6 +11,9 @@ public sealed class GenerationOptions
     /// <summary>Most candidates (or plain answers) of one request; also the most that an operator may configure.</summary>
     public const int MaxCandidates = 64;
 
+    /// <summary>Most answers of one request, all its prompts together.</summary>
+    public const int MaxChoices = 1024;
+
     /// <summary>
     /// Candidates of a Best-of-N request that does not say how many. They share one prefill, so cost grows with decode steps only.
     /// </summary>

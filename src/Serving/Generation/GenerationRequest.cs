@@ -22,15 +22,16 @@ public sealed record GenerationRequest
     /// <summary>Alias, name or name@version.</summary>
     public required string Model { get; init; }
 
-    public required RequestPrompt Prompt { get; init; }
+    /// <summary>At least one; a conversation is always alone.</summary>
+    public required IReadOnlyList<RequestPrompt> Prompts { get; init; }
 
-    /// <summary>How many answers go out ("n"): independent samples, or the best n of a Best-of-N group.</summary>
+    /// <summary>How many answers each prompt gets ("n"): independent samples, or the best n of a Best-of-N group.</summary>
     public int Answers { get; init; } = 1;
 
     /// <summary>Null = not asked for in the request; the model alias may still mean Best-of-N.</summary>
     public BestOfNRequest? BestOfN { get; init; }
 
-    /// <summary>Everything but the seed.</summary>
+    /// <summary>Everything but the seed. No tokens at all (0) may be asked for with <see cref="Echo"/>: the prompt alone comes back.</summary>
     public required SamplingParameters Sampling { get; init; }
 
     /// <summary>Null = the server picks one.</summary>
@@ -43,6 +44,9 @@ public sealed record GenerationRequest
     public bool Store { get; init; } = true;
 
     public bool LogProbs { get; init; }
+
+    /// <summary>Answers begin with the prompt.</summary>
+    public bool Echo { get; init; }
 
     public bool Stream { get; init; }
 

@@ -4,7 +4,7 @@ using Serving.Scoring;
 namespace Serving.Generation;
 
 /// <summary>What came out of a job. Immutable.</summary>
-/// <param name="Candidates">Everything sampled, in order of index.</param>
+/// <param name="Candidates">Everything sampled, prompt by prompt, in order of index.</param>
 /// <param name="Answers">Indices of the candidates that go out, in that order.</param>
 /// <param name="Ranking">How they were judged; null for plain samples.</param>
 public sealed record GenerationResult(IReadOnlyList<Candidate> Candidates, IReadOnlyList<int> Answers, Ranking? Ranking);

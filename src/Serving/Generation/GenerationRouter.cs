@@ -3,6 +3,7 @@ using Microsoft.Extensions.Options;
 using Serving.Inference;
 using Serving.Models;
 using Serving.Observability;
+using Serving.Requests;
 using Serving.Tokenization;
 
 namespace Serving.Generation;
@@ -32,15 +33,19 @@ public sealed class GenerationRouter(
             var created = time.GetUtcNow();
             isBestOfN |= request.BestOfN is not null;
             var candidates = request.BestOfN?.N ?? (isBestOfN ? Math.Max(_options.Candidates, request.Answers) : null);
-            var prompt = Encode(request.Prompt, lease.Value);
-            RefuseOverBudget(request, candidates ?? request.Answers, prompt, lease.Value);
+            if (candidates is not null && request.Prompts.Count > 1)
+            {
+                throw RequestFields.Unsupported("prompt", "holds several prompts, which Best-of-N does not support yet: send one request for each.");
+            }
+
+            EncodedPrompt[] prompts = [.. request.Prompts.Select((p, i) => Encode(p, PathOf(request, i), lease.Value, request.Seed ?? seeds.Next()))];
+            RefuseOverBudget(request, candidates ?? request.Answers, prompts[0], lease.Value);
             var prefix = request.Kind == AnswerKind.Chat ? "chatcmpl-" : "cmpl-";
-            return new GenerationJob(lease, request, prompt)
+            return new GenerationJob(lease, request, prompts)
             {
                 Id = $"{prefix}{Guid.CreateVersion7(created):N}",
                 Created = created,
                 Candidates = candidates,
-                Sampling = request.Sampling with { Seed = request.Seed ?? seeds.Next() },
             };
         }
         catch
@@ -68,14 +73,17 @@ public sealed class GenerationRouter(
         }
     }
 
-    private static EncodedPrompt Encode(RequestPrompt prompt, LoadedPolicy policy)
+    private static string PathOf(GenerationRequest request, int prompt) =>
+        request.Prompts.Count == 1 ? request.Prompts[0].Field : $"{request.Prompts[prompt].Field}[{prompt}]";
+
+    private static EncodedPrompt Encode(RequestPrompt prompt, string path, LoadedPolicy policy, ulong seed)
     {
         var tokenizer = policy.Tokenizer;
         var encoded = prompt switch
         {
-            ChatPrompt chat => Chat(chat, tokenizer),
-            TextPrompt text => Plain(text.Text, tokenizer.EncodePrompt(text.Text), tokenizer),
-            TokenPrompt tokens => Plain(null, tokens.Tokens, tokenizer),
+            ChatPrompt chat => Chat(chat, tokenizer, seed),
+            TextPrompt text => Plain(text.Text, tokenizer.EncodePrompt(text.Text), tokenizer, seed),
+            TokenPrompt tokens => Plain(null, tokens.Tokens, tokenizer, seed),
             _ => throw new ArgumentOutOfRangeException(nameof(prompt)),
         };
         var limit = policy.Engine.ContextLength;
@@ -83,26 +91,26 @@ public sealed class GenerationRouter(
         if (unknown >= 0)
         {
             throw new ApiException(ApiError.BadRequest(
-                $"\"{prompt.Field}[{unknown}]\" is {encoded.Tokens[unknown]}, but ids of {policy.Id} end at {policy.Config.VocabularySize - 1}.",
-                $"{prompt.Field}[{unknown}]"));
+                $"\"{path}[{unknown}]\" is {encoded.Tokens[unknown]}, but ids of {policy.Id} end at {policy.Config.VocabularySize - 1}.",
+                $"{path}[{unknown}]"));
         }
 
         return encoded.Tokens.Length == 0
-            ? throw new ApiException(ApiError.BadRequest($"\"{prompt.Field}\" is empty: send at least one token.", prompt.Field))
+            ? throw new ApiException(ApiError.BadRequest($"\"{path}\" is empty: send at least one token.", path))
             : encoded.Tokens.Length >= limit
             ? throw new ApiException(ApiError.BadRequest(
-                $"\"{prompt.Field}\" has {encoded.Tokens.Length} tokens, but {policy.Id} has room for {limit}, the answer included. Shorten it.",
-                prompt.Field,
+                $"\"{path}\" has {encoded.Tokens.Length} tokens, but {policy.Id} has room for {limit}, the answer included. Shorten it.",
+                path,
                 "context_length_exceeded"))
             : encoded;
     }
 
-    private static EncodedPrompt Chat(ChatPrompt prompt, TextTokenizer tokenizer)
+    private static EncodedPrompt Chat(ChatPrompt prompt, TextTokenizer tokenizer, ulong seed)
     {
         try
         {
             var text = tokenizer.ApplyChatTemplate(prompt.Messages);
-            return new EncodedPrompt(prompt.Messages.Last(m => m.Role == "user").Content, text, tokenizer.Encode(text));
+            return new EncodedPrompt(prompt.Messages.Last(m => m.Role == "user").Content, text, tokenizer.Encode(text), seed);
         }
         catch (TokenizerException exception)
         {
@@ -111,10 +119,10 @@ public sealed class GenerationRouter(
     }
 
     // The same ids must be judged alike however they were sent, so the source comes from the ids.
-    private static EncodedPrompt Plain(string? text, int[] tokens, TextTokenizer tokenizer)
+    private static EncodedPrompt Plain(string? text, int[] tokens, TextTokenizer tokenizer, ulong seed)
     {
         var source = tokenizer.Decode(tokens);
-        return new EncodedPrompt(source, text ?? source, tokens);
+        return new EncodedPrompt(source, text ?? source, tokens, seed);
     }
 
     private ApiException Unknown(string model)

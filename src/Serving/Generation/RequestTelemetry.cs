@@ -40,7 +40,7 @@ internal sealed class RequestTelemetry : IDisposable
     public void Accepted(GenerationJob job)
     {
         var request = job.Request;
-        _promptTokens = job.Prompt.Tokens.Length;
+        _promptTokens = job.Prompts.Sum(prompt => prompt.Tokens.Length);
         _tags.Add(GenAi.RequestModel, request.Model);
         _tags.Add(GenAi.ResponseModel, job.PolicyId);
         if (_span is not { IsAllDataRequested: true })
@@ -48,7 +48,7 @@ internal sealed class RequestTelemetry : IDisposable
             return;
         }
 
-        var sampling = job.Sampling;
+        var sampling = job.SamplingOf(job.Prompts[0]);
         _span.DisplayName = $"{_span.OperationName} {request.Model}";
         _span.SetTag(GenAi.RequestModel, request.Model)
             .SetTag(GenAi.ResponseModel, job.PolicyId)

@@ -21,11 +21,12 @@ public sealed class TokenizeHandler(GenerationRouter router, IOptions<RequestOpt
         using var lease = router.Acquire(fields.Text("model") ?? PolicyRegistry.AnchorAlias);
         var (tokenizer, engine) = (lease.Value.Tokenizer, lease.Value.Engine);
         var special = fields.Flag("add_special_tokens") ?? true;
-        var tokens = RequestParser.Prompt(fields) switch
+        var kind = fields.Value("messages") is null ? AnswerKind.Text : AnswerKind.Chat;
+        var tokens = PromptParser.Parse(kind, fields) switch
         {
-            ChatPrompt chat => tokenizer.Encode(Render(chat, tokenizer)),
-            TextPrompt text => special ? tokenizer.EncodePrompt(text.Text) : tokenizer.Encode(text.Text),
-            _ => throw RequestFields.Invalid("prompt", "holds token ids already; send a text."),
+            [ChatPrompt chat] => tokenizer.Encode(Render(chat, tokenizer)),
+            [TextPrompt text] => special ? tokenizer.EncodePrompt(text.Text) : tokenizer.Encode(text.Text),
+            _ => throw RequestFields.Invalid("prompt", "must be one text."),
         };
         var texts = fields.Flag("return_token_strs") is true ? tokens.Select(token => tokenizer.Decode([token])).ToArray() : null;
         return new TokenizeAnswer(tokens.Length, engine.ContextLength, tokens, texts);

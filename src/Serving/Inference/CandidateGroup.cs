@@ -42,7 +42,7 @@ internal sealed class CandidateGroup : EngineRequest
     public void Report(Sequence sequence)
     {
         var candidate = sequence.Finished is null ? null : sequence.ToCandidate();
-        _events?.Writer.TryWrite(new TokenEvent(sequence.TakeText(), candidate, sequence.LastToken, sequence.LastLogProb));
+        _events?.Writer.TryWrite(sequence.TakeEvent(candidate));
         if (candidate is null)
         {
             return;

@@ -92,6 +92,7 @@ internal sealed class EngineLoop : IDisposable
             // Whoever wants more than the last logits must run all of them.
             var reusable = Math.Min(_prompt.Tokens.Length - 1, _prompt.FirstLogits);
             (_promptRow, _prefilled) = _prefixes.Open(_prompt.Tokens, reusable);
+            _prompt.CachedTokens = _prefilled;
             Volatile.Write(ref _reusedTokens, _reusedTokens + _prefilled);
         }
 

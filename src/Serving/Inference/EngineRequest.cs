@@ -21,6 +21,9 @@ internal abstract class EngineRequest
 
     public int FirstLogits { get; }
 
+    /// <summary>How many of its tokens the prefix cache gave. Engine thread only.</summary>
+    public int CachedTokens { get; set; }
+
     /// <summary>Candidates that still wait for a row. Engine thread only, once queued.</summary>
     public int Places { get; set; }
 

@@ -72,10 +72,16 @@ public sealed class PolicyEngine : IDisposable
     /// <summary>log p of each token of <paramref name="continuation"/> under the model (raw logits, temperature 1), given all before it.</summary>
     /// <exception cref="InvalidRequestException">Either part is empty, holds an unknown id, or both together exceed the context.</exception>
     /// <exception cref="OverloadedException">The admission queue is full.</exception>
-    public Task<float[]> ScoreTokensAsync(int[] prompt, int[] continuation, CancellationToken cancellationToken)
+    public async Task<float[]> ScoreTokensAsync(int[] prompt, int[] continuation, CancellationToken cancellationToken) =>
+        (await ScoreTokensAsync(prompt, continuation, topLogProbs: 0, cancellationToken)).LogProbs;
+
+    /// <summary>The same, and for each position its most probable tokens, this many.</summary>
+    /// <exception cref="InvalidRequestException">Either part is empty, holds an unknown id, or both together exceed the context.</exception>
+    /// <exception cref="OverloadedException">The admission queue is full.</exception>
+    public Task<ContinuationLogProbs> ScoreTokensAsync(int[] prompt, int[] continuation, int topLogProbs, CancellationToken cancellationToken)
     {
         RequestRules.CheckContinuation(prompt, continuation, _decoder);
-        var score = new ContinuationScore(prompt, continuation);
+        var score = new ContinuationScore(prompt, continuation, topLogProbs);
         Enqueue(score, cancellationToken);
         return score.Completion;
     }

@@ -33,6 +33,9 @@ public sealed record Candidate(int Index, int[] Tokens, float[] LogProbs, float[
 
     /// <summary>When its first and its last token were drawn.</summary>
     public CandidateTimes Times { get; init; }
+
+    /// <summary>Tokens of the prompt whose keys and values the prefix cache had, so that they were not run again.</summary>
+    public int CachedTokens { get; init; }
 }
 
 /// <summary>One step of a streamed answer.</summary>
@@ -40,4 +43,9 @@ public sealed record Candidate(int Index, int[] Tokens, float[] LogProbs, float[
 /// <param name="Finished">The whole candidate, with the last event only.</param>
 /// <param name="Token">The id that was sampled.</param>
 /// <param name="LogProb">Its log-probability under the model.</param>
-public sealed record TokenEvent(string Text, Candidate? Finished, int Token, float LogProb);
+/// <param name="SampledLogProb">Its log-probability under the distribution drawn from.</param>
+public sealed record TokenEvent(string Text, Candidate? Finished, int Token, float LogProb, float SampledLogProb)
+{
+    /// <summary>The most probable tokens of its position under the model, best first; empty unless asked for.</summary>
+    public IReadOnlyList<TokenLogProb> TopLogProbs { get; init; } = [];
+}

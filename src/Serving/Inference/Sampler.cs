@@ -21,6 +21,8 @@ internal sealed class Sampler(int vocabularySize) : IDisposable
     private readonly TokenFilter _filter = new(vocabularySize);
     private readonly float[] _adjusted = new float[vocabularySize];
 
+    public int VocabularySize => vocabularySize;
+
     /// <summary>Draws one token; null when the logits are not finite numbers (a mask of minus infinity is allowed).</summary>
     /// <param name="logits">[V].</param>
     /// <param name="parameters">How to draw.</param>

@@ -47,9 +47,6 @@ internal sealed class Sequence
 
     public int LastToken => _tokens[^1];
 
-    /// <summary>Log-probability of the last token under the model.</summary>
-    public float LastLogProb => _logProbs[^1];
-
     /// <summary>The next draw of this candidate: the same wherever and with whomever it runs.</summary>
     public double NextUniform => CounterRandom.Uniform(Group.Request.Sampling.Seed, Group.Request.FirstCandidate + Index, Count);
 
@@ -78,8 +75,11 @@ internal sealed class Sequence
         }
     }
 
-    /// <summary>Text for a stream that has become certain since the last call.</summary>
-    public string TakeText() => _text.Take(Finished is not null);
+    /// <summary>What a stream gained by the last token: text that has become certain since the last call, and the token's own figures.</summary>
+    public TokenEvent TakeEvent(Candidate? finished) => new(_text.Take(Finished is not null), finished, LastToken, _logProbs[^1], _sampledLogProbs[^1])
+    {
+        TopLogProbs = _topLogProbs is null ? [] : _topLogProbs[^1],
+    };
 
     public Candidate ToCandidate() => new(
         Index,
@@ -91,5 +91,6 @@ internal sealed class Sequence
     {
         TopLogProbs = _topLogProbs is null ? [] : [.. _topLogProbs],
         Times = new CandidateTimes(_first, Stopwatch.GetTimestamp()),
+        CachedTokens = Group.CachedTokens,
     };
 }

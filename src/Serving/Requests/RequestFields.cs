@@ -37,6 +37,9 @@ public readonly struct RequestFields
 
     public string? Text(string name) => Value(name) is { } value ? Text(value, _prefix + name) : null;
 
+    /// <summary>All members, nulls too.</summary>
+    public IReadOnlyCollection<KeyValuePair<string, JsonElement>> Members => _members;
+
     /// <summary>All members, which must be strings.</summary>
     public Dictionary<string, string> Texts()
     {
@@ -64,23 +67,21 @@ public readonly struct RequestFields
     /// <param name="least">Smallest value allowed.</param>
     /// <param name="most">Largest value allowed.</param>
     /// <param name="open">The smallest value is itself excluded.</param>
-    public float? Number(string name, float least, float most, bool open = false)
-    {
-        if (Value(name) is not { } value)
-        {
-            return null;
-        }
+    public float? Number(string name, float least, float most, bool open = false) =>
+        Value(name) is { } value ? Number(value, _prefix + name, least, most, open) : null;
 
+    public static float Number(JsonElement value, string path, float least, float most, bool open = false)
+    {
         if (value.ValueKind != JsonValueKind.Number)
         {
-            throw WrongType(_prefix + name, "a number", value);
+            throw WrongType(path, "a number", value);
         }
 
         // Written so that NaN and the infinity of an overlong exponent fail too.
         if (!(value.TryGetSingle(out var number) && (open ? number > least : number >= least) && number <= most))
         {
             var from = open ? "above" : "at least";
-            throw Invalid(_prefix + name, string.Create(CultureInfo.InvariantCulture, $"must be {from} {least} and at most {most}."));
+            throw Invalid(path, string.Create(CultureInfo.InvariantCulture, $"must be {from} {least} and at most {most}."));
         }
 
         return number;

