@@ -4,6 +4,7 @@ using Microsoft.Extensions.Options;
 using Serving.Batch;
 using Serving.Demo;
 using Serving.Episodes;
+using Serving.EpisodeTools;
 using Serving.Generation;
 using Serving.Import;
 using Serving.Inference;
@@ -25,6 +26,7 @@ root.Subcommands.Add(serve);
 root.Subcommands.Add(ScoreCommand.Create());
 root.Subcommands.Add(DemoCommand.Create());
 root.Subcommands.Add(ImportCommand.Create());
+root.Subcommands.Add(EpisodesCommand.Create());
 
 var parsed = root.Parse(args);
 var invocation = new InvocationConfiguration();

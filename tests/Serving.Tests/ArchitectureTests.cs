@@ -17,6 +17,7 @@ public sealed class ArchitectureTests
         ["Kernels"] = [],
         ["Models"] = ["Observability"],
         ["Episodes"] = ["Observability"],
+        ["EpisodeTools"] = ["Episodes"],
         ["Onnx"] = ["Models"],
         ["Inference"] = ["Models", "Onnx", "Kernels", "Tokenization", "Observability"],
         ["Scoring"] = ["Models", "Onnx", "Tokenization", "Requests", "Observability"],

@@ -22,8 +22,6 @@ internal sealed class DatasetFolder(string root)
 
     public string MetadataPath => Path.Combine(FullPath, "metadata.json");
 
-    public string LockPath => Path.Combine(FullPath, "writer.lock");
-
     public string ShardPath(int shard) => Path.Combine(FullPath, string.Create(CultureInfo.InvariantCulture, $"{ShardPrefix}{shard:D5}"));
 
     /// <summary>Where bytes are kept that recovery cut off although they might be somebody's records.</summary>

@@ -4,7 +4,7 @@ using System.Runtime.InteropServices;
 namespace Serving.Episodes;
 
 /// <summary>Small files that must be either the old or the new one after a crash, and folder entries that must survive it. Stateless.</summary>
-internal static partial class DurableFile
+public static partial class DurableFile
 {
     /// <summary>Temporary file, fsync, rename, fsync of the folder.</summary>
     public static void Replace(string path, ReadOnlySpan<byte> content)

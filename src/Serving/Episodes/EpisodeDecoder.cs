@@ -3,10 +3,11 @@ using System.Text;
 namespace Serving.Episodes;
 
 /// <summary>The way back from a record to its <see cref="Episode"/>; the mirror of <see cref="EpisodeEncoder"/>. Stateless.</summary>
-internal static class EpisodeDecoder
+public static class EpisodeDecoder
 {
     private static readonly UTF8Encoding _utf8 = new(false, throwOnInvalidBytes: true);
 
+    /// <summary>Reads the payload of a record of our schema.</summary>
     /// <exception cref="InvalidDataException">Protobuf damage, or a field that is missing or contradicts another; the message says which.</exception>
     public static Episode Decode(ReadOnlyMemory<byte> payload)
     {

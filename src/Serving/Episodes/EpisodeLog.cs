@@ -58,7 +58,7 @@ public sealed partial class EpisodeLog : IAsyncDisposable
         }
 
         DurableFile.CreateFolder(_folder.FullPath);
-        _lock = new WriterLock(_folder);
+        _lock = new WriterLock(_folder.FullPath);
         try
         {
             DatasetDescription.Ensure(_folder);

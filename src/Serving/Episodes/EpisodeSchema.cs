@@ -5,14 +5,15 @@ namespace Serving.Episodes;
 
 /// <summary>
 /// features.json of our episodes, in the words of TFDS. It belongs to <see cref="EpisodeEncoder"/> and <see cref="EpisodeDecoder"/> key by key
-/// (a test holds them together) and to docs/formats.md. A change here is a new <see cref="DatasetFolder.Version"/>.
+/// (a test holds them together) and to docs/formats.md. A change here is a new version folder.
 /// </summary>
-internal static class EpisodeSchema
+public static class EpisodeSchema
 {
     private const string Features = "tensorflow_datasets.core.features.";
 
     private static readonly JsonSerializerOptions _indented = new() { WriteIndented = true };
 
+    /// <summary>The file, UTF-8, indented.</summary>
     public static byte[] FeaturesJson { get; } = JsonSerializer.SerializeToUtf8Bytes(
         Dict(
             ("agent_digest", Text()),

@@ -7,7 +7,7 @@ namespace Serving.Episodes;
 /// A parsed tf.train.Example, from any writer: keys in any order (the last of two equal ones wins), numbers packed or not, unknown fields
 /// skipped. Byte strings are views of the parsed memory and live as long as it does.
 /// </summary>
-internal sealed class TfExample
+public sealed class TfExample
 {
     private static readonly UTF8Encoding _utf8 = new(false, throwOnInvalidBytes: true);
 
@@ -17,8 +17,10 @@ internal sealed class TfExample
     {
     }
 
+    /// <summary>By key, as "steps/reward".</summary>
     public IReadOnlyDictionary<string, TfFeature> Features => _features;
 
+    /// <summary>Reads the payload of a record.</summary>
     /// <exception cref="InvalidDataException">The bytes are no Example.</exception>
     public static TfExample Parse(ReadOnlyMemory<byte> payload)
     {

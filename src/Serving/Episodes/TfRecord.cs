@@ -8,10 +8,15 @@ namespace Serving.Episodes;
 /// length CRC) of the first frame of a group is written inverted with the group and put right once all bytes of the group are in the file,
 /// so a reader meets either the whole group or none of it, and a group whose write failed was never visible.
 /// </summary>
-internal static class TfRecord
+public static class TfRecord
 {
+    /// <summary>Length and its CRC.</summary>
     public const int HeaderBytes = 12;
+
+    /// <summary>The payload's CRC.</summary>
     public const int FooterBytes = 4;
+
+    /// <summary>What a frame is longer than its payload.</summary>
     public const int FramingBytes = HeaderBytes + FooterBytes;
 
     /// <summary>Where the commit byte lies in a frame.</summary>
@@ -41,11 +46,15 @@ internal static class TfRecord
         };
     }
 
+    /// <summary>The masked CRC of the length, of a header of <see cref="HeaderBytes"/> bytes.</summary>
     public static uint StoredLengthChecksum(ReadOnlySpan<byte> header) => BinaryPrimitives.ReadUInt32LittleEndian(header[LengthBytes..]);
 
+    /// <summary>What it should be.</summary>
     public static uint ComputedLengthChecksum(ReadOnlySpan<byte> header) => Crc32C.Masked(header[..LengthBytes]);
 
+    /// <summary>The masked CRC of the payload, of a whole frame.</summary>
     public static uint StoredPayloadChecksum(ReadOnlySpan<byte> frame) => BinaryPrimitives.ReadUInt32LittleEndian(frame[^FooterBytes..]);
 
+    /// <summary>What it should be.</summary>
     public static uint ComputedPayloadChecksum(ReadOnlySpan<byte> frame) => Crc32C.Masked(frame[HeaderBytes..^FooterBytes]);
 }

@@ -13,6 +13,10 @@ namespace Serving.Episodes;
 internal static class ZlibTensor
 {
     private const int ShortestDeflated = 128;
+
+    /// <summary>A few kilobytes may claim to be gigabytes; no list of ours is near this.</summary>
+    private const int MostBytes = 256 << 20;
+
     private const int LongestBlock = ushort.MaxValue;
     private const int StreamHeaderBytes = 2;
     private const int BlockHeaderBytes = 5;
@@ -52,7 +56,15 @@ internal static class ZlibTensor
             MemoryMarshal.TryGetArray(stream, out var segment);
             using var source = new MemoryStream(segment.Array ?? stream.ToArray(), segment.Offset, stream.Length, writable: false);
             using var inflated = new ZLibStream(source, CompressionMode.Decompress);
-            inflated.CopyTo(raw);
+            Span<byte> piece = stackalloc byte[4096];
+            for (int read; (read = inflated.Read(piece)) > 0;)
+            {
+                raw.Append(piece[..read]);
+                if (raw.Count > MostBytes)
+                {
+                    throw new InvalidDataException($"it unpacks to more than {MostBytes} bytes");
+                }
+            }
         }
         catch (InvalidDataException e)
         {

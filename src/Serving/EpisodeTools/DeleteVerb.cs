@@ -1,0 +1,56 @@
+using System.CommandLine;
+
+namespace Serving.EpisodeTools;
+
+/// <summary>"episodes delete": takes episodes out of their shards. Stateless.</summary>
+internal static class DeleteVerb
+{
+    private const int SomeNotFound = 1;
+
+    public static Command Create()
+    {
+        var folder = EpisodesCommand.Folder();
+        var ids = new Option<string[]>("--id") { Description = "episode_id; several may follow.", Required = true, AllowMultipleArgumentsPerToken = true };
+        var command = new Command("delete", "Deletes episodes: rewrites the shards that hold them. No server may be writing.") { folder, ids };
+        command.SetAction(parsed => EpisodesCommand.Guard(() => Run(parsed.GetRequiredValue(folder), parsed.GetRequiredValue(ids))));
+        return command;
+    }
+
+    private static int Run(string path, string[] ids)
+    {
+        var place = RldsFolder.Open(path).Path;
+        using var writer = EpisodesCommand.Lock(place);
+        var folder = RldsFolder.Open(place);
+        if (folder.Info is null)
+        {
+            throw new EpisodeToolException($"'{folder.InfoPath}' is missing or cannot be used. Nothing was deleted; run 'episodes repair' first.");
+        }
+
+        var found = new HashSet<string>(StringComparer.Ordinal);
+        var wanted = ids.ToHashSet(StringComparer.Ordinal);
+        var plans = EpisodesCommand.Chain(folder).Select(shard => ShardPlan.Delete(shard, wanted, found)).ToArray();
+        foreach (var plan in plans)
+        {
+            plan.Apply();
+        }
+
+        if (found.Count > 0)
+        {
+            InfoRewrite.Run(folder, plans);
+        }
+
+        var changed = plans.Count(plan => plan.Cuts.Count > 0);
+        Console.Out.WriteLine($"{folder.Path}: {plans.Sum(plan => plan.Cuts.Count)} episodes deleted, {changed} shards rewritten");
+        if (Directory.EnumerateFiles(folder.Path, "salvaged-*").Any())
+        {
+            Console.Out.WriteLine("Copies that a repair kept (salvaged-...) may still hold them; delete those files yourself.");
+        }
+
+        foreach (var id in wanted.Except(found))
+        {
+            Console.Error.WriteLine($"There is no episode with the id '{ShownText.Of(id)}'.");
+        }
+
+        return found.Count == wanted.Count ? 0 : SomeNotFound;
+    }
+}
