@@ -12,11 +12,12 @@ return args switch
     ["training", .. var rest] => TrainingBenchmark.Run(rest),
     ["memory", .. var rest] => TrainingMemoryBenchmark.Run(rest),
     ["swap", .. var rest] => SwapBenchmark.Run(rest),
+    ["telemetry", .. var rest] => TelemetryBenchmark.Run(rest),
     _ => Usage(),
 };
 
 static int Usage()
 {
-    Console.Error.WriteLine("Usage: dotnet run -c Release --project perf/Serving.Benchmarks -- decode | prompt | soak | invariance | precision | score | training | memory | swap");
+    Console.Error.WriteLine("Usage: dotnet run -c Release --project perf/Serving.Benchmarks -- decode | prompt | soak | invariance | precision | score | training | memory | swap | telemetry");
     return 1;
 }

@@ -39,6 +39,16 @@ public sealed class ServerProcess : IAsyncDisposable
 
     public int ExitCode => _process.ExitCode;
 
+    /// <summary>Time that it has had on processors so far.</summary>
+    public TimeSpan ProcessorTime
+    {
+        get
+        {
+            _process.Refresh();
+            return _process.TotalProcessorTime;
+        }
+    }
+
     /// <summary>Starts the program with any arguments and does not wait for it.</summary>
     public static ServerProcess Launch(params IEnumerable<string> arguments) => new(arguments);
 
