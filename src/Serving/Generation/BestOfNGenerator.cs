@@ -50,7 +50,8 @@ public sealed partial class BestOfNGenerator(
                 new SampleRequest(Prompt(job).Tokens, job.SamplingOf(Prompt(job)), count),
                 candidate => _ = scores.Of(candidate.Text),            // scoring runs while other candidates still decode
                 deadline.Token);
-            return (candidates, await scores.OfAllAsync([.. candidates.Select(c => c.Text)]));
+            var all = await scores.OfAllAsync([.. candidates.Select(c => c.Text)]);
+            return (candidates, [.. all.Select((score, i) => candidates[i].Whole ? score : Behind(score))]);
         }
         catch (Exception) when (deadline.Explain() is { } reason)
         {
@@ -62,6 +63,9 @@ public sealed partial class BestOfNGenerator(
             deadline.Cancel();                                         // after a failure: the other scores are no longer wanted
         }
     }
+
+    /// <summary>The score of an answer that is not what was asked for, however good it is: that of a veto, so totals alone still tell the order.</summary>
+    private static Score Behind(Score score) => score with { Total = score.Total - Scorecard.VetoPenalty, Vetoed = [.. score.Vetoed, "response_format"] };
 
     private static EncodedPrompt Prompt(GenerationJob job) => job.Prompts[0];      // the router lets no more through
 

@@ -38,7 +38,7 @@ internal static class RequestParser
             Prompts = prompts,
             Answers = answers,
             BestOfN = BestOfN(fields, answers),
-            Sampling = SamplingParser.Parse(kind, fields, options, echo),
+            Sampling = SamplingParser.Parse(kind, fields, options, echo) with { Grammar = ResponseFormatParser.Parse(fields) },
             Seed = fields.Integer("seed", long.MinValue, long.MaxValue) is { } seed ? unchecked((ulong)seed) : null,
             Metadata = Metadata(fields),
             Store = fields.Flag("store") ?? true,
@@ -105,7 +105,6 @@ internal static class RequestParser
         ("tools", IsEmpty),
         ("functions", IsEmpty),
         ("suffix", IsEmpty),
-        ("response_format", v => new RequestFields(v, "response_format").Text("type") == "text"),
     ];
 
     private static readonly (string Name, Func<JsonElement, bool> IsNeutral)[] _unsupportedRanking =
