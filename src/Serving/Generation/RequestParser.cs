@@ -30,7 +30,12 @@ internal static class RequestParser
                 "prompt", $"asks for {prompts.Count} x {answers} answers; one request may ask for {GenerationOptions.MaxChoices}. Send several requests.");
         }
 
-        var echo = kind == AnswerKind.Text && (fields.Flag("echo") ?? false);
+        var echo = fields.Flag("echo") ?? false;
+        if (echo && kind == AnswerKind.Chat)
+        {
+            throw RequestFields.Unsupported("echo", "is not supported in a conversation: use /v1/completions.");
+        }
+
         return new GenerationRequest
         {
             Kind = kind,

@@ -34,15 +34,26 @@ public sealed class GrammarMatcher
     /// <summary>The state behind one more byte; <see cref="Dead"/> when it may not come.</summary>
     public GrammarState Step(GrammarState state, byte value)
     {
-        ref var next = ref state.Next(value);
-        return next ??= Reach(state, value);
+        if (state.Next(value) is { } known)
+        {
+            return known;
+        }
+
+        var next = Reach(state, value);
+        state.Next(value) = next;
+        return next;
     }
 
     private GrammarState Reach(GrammarState state, byte value)
     {
         if (_states.Count > MostStates)
         {
-            // States in use go on by themselves; others are made again when they are reached.
+            // States in use go on by themselves. Links are cut, or those who are in use would keep all others alive.
+            foreach (var known in _states.Values)
+            {
+                known.Forget();
+            }
+
             _states.Clear();
             _pending.Clear();
         }

@@ -48,9 +48,22 @@ internal sealed class ByteNode : GrammarNode
 /// <summary>One after the other.</summary>
 internal sealed class SeriesNode(IReadOnlyList<GrammarNode> parts) : GrammarNode
 {
+    private readonly int[] _from = new int[parts.Count + 1];     // shortest text of what is left behind so many parts
+
     public override IReadOnlyList<GrammarNode> Parts => parts;
 
-    protected override int Measure() => parts.Aggregate(0, (sum, part) => Math.Min(Endless, sum + part.Shortest));
+    /// <summary>Bytes of the shortest text of the parts from one on.</summary>
+    public int ShortestFrom(int part) => _from[part];
+
+    protected override int Measure()
+    {
+        for (var i = parts.Count - 1; i >= 0; i--)
+        {
+            _from[i] = Math.Min(Endless, _from[i + 1] + parts[i].Shortest);
+        }
+
+        return _from[0];
+    }
 }
 
 /// <summary>One of several.</summary>

@@ -27,4 +27,7 @@ public sealed class GrammarState
     internal Pending[] Heads { get; }
 
     internal ref GrammarState? Next(byte value) => ref _next[value];
+
+    /// <summary>Lets go of the states behind this one; they are made again when they are reached.</summary>
+    internal void Forget() => Array.Clear(_next);
 }

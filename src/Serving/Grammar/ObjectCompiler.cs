@@ -10,6 +10,9 @@ internal sealed class ObjectCompiler(JsonNodes json, Func<JsonElement, string, G
 {
     private static readonly JsonSerializerOptions _compact = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
+    // All of them may be missing, so all may come next.
+    private const int MostProperties = 512;
+
     private readonly record struct Property(GrammarNode Member, bool Required);
 
     public GrammarNode Compile(Dictionary<string, JsonElement> keywords, string path)
@@ -21,6 +24,11 @@ internal sealed class ObjectCompiler(JsonNodes json, Func<JsonElement, string, G
         [
             .. properties.Select(p => new Property(JsonNodes.Member(Name(p.Name), nodeOf(p.Value, $"{path}.properties.{p.Name}")), required.Contains(p.Name))),
         ];
+        if (Math.Max(members.Count, required.Length) > MostProperties)
+        {
+            throw new GrammarException(path + ".properties", $"has more than {MostProperties} members.", unsupported: true);
+        }
+
         foreach (var name in required.Where(name => properties.TrueForAll(p => p.Name != name)))
         {
             members.Add(new Property(

@@ -26,7 +26,7 @@ internal sealed class Pending
 
     private static int Own(GrammarNode node, int at) => node switch
     {
-        SeriesNode series => series.Parts.Skip(at).Aggregate(0, (sum, part) => Math.Min(GrammarNode.Endless, sum + part.Shortest)),
+        SeriesNode series => series.ShortestFrom(at),
         RepeatNode repeat => (int)Math.Min(GrammarNode.Endless, (long)Math.Max(0, repeat.Least - at) * repeat.Parts[0].Shortest),
         _ => node.Shortest,
     };

@@ -10,6 +10,8 @@ namespace Serving.Grammar;
 internal sealed class SchemaCompiler(JsonElement root)
 {
     private const int MostRepeats = 1 << 16;
+    private const int MostParts = 4096;      // schemas and values of enums, all together: each costs time at every token
+    private const int Deepest = 100;         // schemas within each other, references followed
 
     // Whatever the encoder escapes, a policy would have to write.
     private static readonly JsonSerializerOptions _compact = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
@@ -24,11 +26,27 @@ internal sealed class SchemaCompiler(JsonElement root)
 
     private readonly JsonNodes _json = new();
     private readonly Dictionary<string, ReferenceNode> _references = [];
+    private int _parts;
+    private int _depth;
 
     /// <exception cref="GrammarException">A keyword is unknown, malformed or not supported.</exception>
     public GrammarNode Compile() => Node(root, "");
 
     private GrammarNode Node(JsonElement schema, string path)
+    {
+        Count(1, path);
+        if (_depth == Deepest)
+        {
+            throw Unsupported(path, $"lies more than {Deepest} schemas deep.");
+        }
+
+        _depth++;
+        var node = NodeOf(schema, path);
+        _depth--;
+        return node;
+    }
+
+    private GrammarNode NodeOf(JsonElement schema, string path)
     {
         if (schema.ValueKind == JsonValueKind.True)
         {
@@ -105,7 +123,7 @@ internal sealed class SchemaCompiler(JsonElement root)
         return alternatives.Length > 0 ? new ChoiceNode(alternatives) : throw new GrammarException(path + ".anyOf", "is empty.");
     }
 
-    private static ChoiceNode Values(IEnumerable<JsonElement> values, Dictionary<string, JsonElement> keywords, string path)
+    private ChoiceNode Values(JsonElement[] values, Dictionary<string, JsonElement> keywords, string path)
     {
         var other = keywords.Keys.FirstOrDefault(key => key is not ("type" or "enum" or "const"));
         if (other is not null)
@@ -113,6 +131,7 @@ internal sealed class SchemaCompiler(JsonElement root)
             throw Unsupported($"{path}.{other}", "is not supported beside enum or const.");
         }
 
+        Count(values.Length, path);
         var types = keywords.TryGetValue("type", out var type) ? TypesOf(type, path) : _types;
         var constant = keywords.TryGetValue("const", out var only) ? JsonSerializer.Serialize(only, _compact) : null;
         GrammarNode[] allowed =
@@ -148,25 +167,34 @@ internal sealed class SchemaCompiler(JsonElement root)
         {
             "object" => new ObjectCompiler(_json, Node).Compile(keywords, path),
             "array" => JsonNodes.List(
-                "[", keywords.TryGetValue("items", out var items) ? Node(items, path + ".items") : _json.Value, "]", Count("minItems") ?? 0, Limit("maxItems", "minItems")),
-            "string" => JsonNodes.TextOf(Count("minLength") ?? 0, Limit("maxLength", "minLength")),
+                "[", keywords.TryGetValue("items", out var items) ? Node(items, path + ".items") : _json.Value, "]", CountIn("minItems") ?? 0, Limit("maxItems", "minItems")),
+            "string" => JsonNodes.TextOf(CountIn("minLength") ?? 0, Limit("maxLength", "minLength")),
             "integer" => _json.Integer,
             "number" => _json.Number,
             "boolean" => _json.Boolean,
             _ => _json.Null,
         };
 
-        int? Count(string name) => keywords.TryGetValue(name, out var value) ? CountOf(value, $"{path}.{name}") : null;
+        int? CountIn(string name) => keywords.TryGetValue(name, out var value) ? CountOf(value, $"{path}.{name}") : null;
 
-        int? Limit(string name, string least) => Count(name) is { } most && most < (Count(least) ?? 0)
+        int? Limit(string name, string least) => CountIn(name) is { } most && most < (CountIn(least) ?? 0)
             ? throw new GrammarException($"{path}.{name}", $"is less than {least}.")
-            : Count(name);
+            : CountIn(name);
     }
 
     private static int CountOf(JsonElement value, string path) =>
         value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out var count) && count is >= 0 and <= MostRepeats
             ? count
             : throw new GrammarException(path, $"must be a whole number from 0 to {MostRepeats}.");
+
+    private void Count(int parts, string path)
+    {
+        _parts += parts;
+        if (_parts > MostParts)
+        {
+            throw Unsupported(path, $"makes the schema too large: more than {MostParts} schemas and values.");
+        }
+    }
 
     private static bool Is(JsonElement value, string type) => value.ValueKind switch
     {

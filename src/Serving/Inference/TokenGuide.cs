@@ -19,6 +19,11 @@ internal sealed class TokenGuide(JsonGrammar grammar, TokenTexts texts, int[] en
 
     public GrammarState After(GrammarState state, int token)
     {
+        if (endTokens.Contains(token))
+        {
+            return state;                    // no part of the text, whatever bytes it may stand for
+        }
+
         foreach (var value in bytesOf(token).Span)
         {
             state = _matcher.Step(state, value);

@@ -75,6 +75,28 @@ public sealed class GrammarMatcherTests
     }
 
     [Fact]
+    public void A_schema_that_would_cost_too_much_is_refused()
+    {
+        var links = string.Join(',', Enumerable.Range(0, 9000).Select(i => $"\"d{i}\":{{\"$ref\":\"#/$defs/d{i + 1}\"}}"));
+        var members = string.Join(',', Enumerable.Range(0, 600).Select(i => $"\"p{i}\":true"));
+        var chain = "{\"$ref\":\"#/$defs/d0\",\"$defs\":{" + links + "}}";
+        var values = "{\"enum\":[" + string.Join(',', Enumerable.Range(0, 5000)) + "]}";
+        var properties = "{\"properties\":{" + members + "}}";
+
+        Assert.All((string[])[chain, values, properties], schema => Assert.True(Assert.Throws<GrammarException>(() => Grammar(schema)).Unsupported));
+    }
+
+    [Fact]
+    public void A_long_text_with_many_states_goes_on_after_they_are_forgotten()
+    {
+        const string schema = """{"type":"array","items":{"type":"string","maxLength":20000}}""";
+        var item = "\"" + new string('x', 19_999) + "\"";
+        var text = "[" + string.Join(", ", item, item, item) + "]";
+
+        Assert.True(Follow(schema, text).Complete);
+    }
+
+    [Fact]
     public void The_shortest_way_from_any_state_leads_to_a_whole_value()
     {
         foreach (var schema in RandomSchema.Some(60))
