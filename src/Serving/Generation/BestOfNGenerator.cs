@@ -68,7 +68,8 @@ public sealed partial class BestOfNGenerator(
                     },
                     deadline.Token);
                 candidates.AddRange(more.Select(candidate => candidate with { Index = drawn + candidate.Index }));
-                scores = await group.OfAllAsync([.. candidates.Select(c => c.Text)]);
+                var all = await group.OfAllAsync([.. candidates.Select(c => c.Text)]);
+                scores = [.. all.Select((score, i) => candidates[i].Whole ? score : Behind(score))];
                 if (scores.Max(score => score.Total) >= stopAt && candidates.Count >= job.Request.Answers)
                 {
                     break;
@@ -102,6 +103,9 @@ public sealed partial class BestOfNGenerator(
         span?.SetTag(GenAi.CandidateIndex, order[0]);
         return order;
     }
+
+    /// <summary>The score of an answer that is not what was asked for, however good it is: that of a veto, so totals alone still tell the order.</summary>
+    private static Score Behind(Score score) => score with { Total = score.Total - Scorecard.VetoPenalty, Vetoed = [.. score.Vetoed, "response_format"] };
 
     private static EncodedPrompt Prompt(GenerationJob job) => job.Prompts[0];      // the router lets no more through
 

@@ -31,7 +31,12 @@ internal static class RequestParser
                 "prompt", $"asks for {prompts.Count} x {answers} answers; one request may ask for {GenerationOptions.MaxChoices}. Send several requests.");
         }
 
-        var echo = kind == AnswerKind.Text && (fields.Flag("echo") ?? false);
+        var echo = fields.Flag("echo") ?? false;
+        if (echo && kind == AnswerKind.Chat)
+        {
+            throw RequestFields.Unsupported("echo", "is not supported in a conversation: use /v1/completions.");
+        }
+
         return new GenerationRequest
         {
             Kind = kind,
@@ -39,7 +44,7 @@ internal static class RequestParser
             Prompts = prompts,
             Answers = answers,
             BestOfN = BestOfN(fields, answers),
-            Sampling = SamplingParser.Parse(kind, fields, options, echo),
+            Sampling = SamplingParser.Parse(kind, fields, options, echo) with { Grammar = ResponseFormatParser.Parse(fields) },
             Seed = fields.Integer("seed", long.MinValue, long.MaxValue) is { } seed ? unchecked((ulong)seed) : null,
             Metadata = Metadata(fields),
             Store = fields.Flag("store") ?? true,
@@ -125,7 +130,6 @@ internal static class RequestParser
         ("tools", IsEmpty),
         ("functions", IsEmpty),
         ("suffix", IsEmpty),
-        ("response_format", v => new RequestFields(v, "response_format").Text("type") == "text"),
     ];
 
     private static readonly (string Name, Func<JsonElement, bool> IsNeutral)[] _unsupportedRanking =

@@ -30,6 +30,9 @@ internal sealed class CandidateGroup : EngineRequest
 
     public int Limit { get; }
 
+    /// <summary>Keeps the answers to the request's grammar; null without one. Engine thread only.</summary>
+    public TokenGuide? Guide { get; set; }
+
     /// <summary>Candidates with a first token but without a row. Engine thread only.</summary>
     public Queue<Sequence> Waiting { get; } = new();
 

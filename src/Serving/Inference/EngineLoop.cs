@@ -19,6 +19,7 @@ internal sealed class EngineLoop : IDisposable
     private EngineRequest? _prompt;          // its row stays until every candidate has one
     private int _promptRow = -1;
     private int _prefilled;
+    private TokenTexts? _texts;              // made for the first answer that has a grammar
     private volatile bool _healthy = true;
     private long _prefilledTokens;
     private long _reusedTokens;
@@ -186,6 +187,13 @@ internal sealed class EngineLoop : IDisposable
     /// <summary>Samples the first token of every candidate from the logits of the prompt's last position.</summary>
     private void Begin(CandidateGroup group, ReadOnlySpan<float> logits)
     {
+        var sampling = group.Request.Sampling;
+        if (sampling.Grammar is { } grammar)
+        {
+            _texts ??= new TokenTexts(_decoder.VocabularySize, _bytesOf);
+            group.Guide = new TokenGuide(grammar, _texts, sampling.IgnoreEos ? [] : _endTokens, _bytesOf);
+        }
+
         for (var i = 0; i < group.Request.Candidates && !group.Closed; i++)
         {
             var sequence = new Sequence(group, i, group.Limit);
@@ -223,7 +231,14 @@ internal sealed class EngineLoop : IDisposable
     private void Sample(Sequence sequence, ReadOnlySpan<float> logits)
     {
         var group = sequence.Group;
-        if (_sampler.Draw(logits, group.Request.Sampling, sequence.NextUniform, sequence.History) is not { } sampled)
+        var mask = sequence.Mask;
+        if (mask is { Any: false })
+        {
+            group.Fail(new InvalidRequestException("The policy's vocabulary has no tokens for the answer that response_format asks for.", "response_format"));
+            return;
+        }
+
+        if (_sampler.Draw(logits, group.Request.Sampling, sequence.NextUniform, sequence.History, mask, sequence.LeftBehindNext) is not { } sampled)
         {
             group.Fail(NotFinite());
             return;

@@ -24,7 +24,7 @@ public enum FinishReason
 /// <param name="Index">Its number within the request, from 0.</param>
 /// <param name="Tokens">Sampled ids, a final end-of-sequence token included.</param>
 /// <param name="LogProbs">log p(token) under the model: softmax of the raw logits, temperature 1.</param>
-/// <param name="SampledLogProbs">log p(token) under the distribution actually drawn from (after penalties, temperature, top-k, top-p, min-p).</param>
+/// <param name="SampledLogProbs">log p(token) under the distribution actually drawn from (after penalties, grammar, temperature, top-k, top-p, min-p).</param>
 /// <param name="Text">Decoded text, cut before a stop string.</param>
 public sealed record Candidate(int Index, int[] Tokens, float[] LogProbs, float[] SampledLogProbs, string Text, FinishReason FinishReason)
 {
@@ -33,6 +33,9 @@ public sealed record Candidate(int Index, int[] Tokens, float[] LogProbs, float[
 
     /// <summary>When its first and its last token were drawn.</summary>
     public CandidateTimes Times { get; init; }
+
+    /// <summary>Whether the text is what the request's grammar asks for; false when a limit or a stop string has cut it off. True without a grammar.</summary>
+    public bool Whole { get; init; } = true;
 
     /// <summary>Tokens of the prompt whose keys and values the prefix cache had, so that they were not run again.</summary>
     public int CachedTokens { get; init; }

@@ -4,7 +4,7 @@ using Serving.Onnx;
 namespace Serving.Inference;
 
 /// <summary>
-/// Draws tokens from rows of logits: penalties and bias, temperature, then top-k, top-p, min-p (the order of Hugging Face's warpers). A draw is a pure
+/// Draws tokens from rows of logits: penalties and bias, the mask of a grammar, temperature, then top-k, top-p, min-p (the order of Hugging Face's warpers). A draw is a pure
 /// function of the row, the parameters, the history and the uniform number. Not thread-safe: it owns scratch memory.
 /// </summary>
 internal sealed class Sampler(int vocabularySize) : IDisposable
@@ -28,7 +28,10 @@ internal sealed class Sampler(int vocabularySize) : IDisposable
     /// <param name="parameters">How to draw.</param>
     /// <param name="uniform">In [0, 1).</param>
     /// <param name="history">What penalties depend on; none without penalties.</param>
-    public SampledToken? Draw(ReadOnlySpan<float> logits, SamplingParameters parameters, double uniform, TokenHistory? history = null)
+    /// <param name="mask">Tokens that may be drawn; null = all.</param>
+    /// <param name="left">Tokens that may come behind this one; the mask asks for it.</param>
+    public SampledToken? Draw(
+        ReadOnlySpan<float> logits, SamplingParameters parameters, double uniform, TokenHistory? history = null, TokenMask? mask = null, int left = 0)
     {
         var top = TensorPrimitives.Max(logits);      // NaN when any is
         if (!float.IsFinite(top))
@@ -39,9 +42,10 @@ internal sealed class Sampler(int vocabularySize) : IDisposable
         var modelTotal = Weigh(logits, top, 1f);
         var modelTop = top;
         var drawn = logits;
-        if (parameters.Adjusts)
+        var adjusts = parameters.Adjusts || mask is not null;
+        if (adjusts)
         {
-            drawn = Adjust(logits, parameters, history);
+            drawn = Adjust(logits, parameters, history, mask, left);
             top = TensorPrimitives.Max(drawn);
             if (!float.IsFinite(top))
             {
@@ -55,7 +59,7 @@ internal sealed class Sampler(int vocabularySize) : IDisposable
             return new SampledToken(best, LogProb((double)logits[best] - modelTop, modelTotal), 0f);
         }
 
-        var total = parameters.Temperature == 1f && !parameters.Adjusts ? modelTotal : Weigh(drawn, top, parameters.Temperature);
+        var total = parameters.Temperature == 1f && !adjusts ? modelTotal : Weigh(drawn, top, parameters.Temperature);
         if ((parameters.TopK > 0 && parameters.TopK < vocabularySize) || parameters.TopP < 1f || parameters.MinP > 0f)
         {
             _filter.Apply(_weights.First(vocabularySize), total, parameters.TopK, parameters.TopP, parameters.MinP);
@@ -102,7 +106,7 @@ internal sealed class Sampler(int vocabularySize) : IDisposable
 
     public void Dispose() => _weights.Dispose();
 
-    private ReadOnlySpan<float> Adjust(ReadOnlySpan<float> logits, SamplingParameters parameters, TokenHistory? history)
+    private ReadOnlySpan<float> Adjust(ReadOnlySpan<float> logits, SamplingParameters parameters, TokenHistory? history, TokenMask? mask, int left)
     {
         logits.CopyTo(_adjusted);
         history?.Penalise(_adjusted, parameters);
@@ -111,6 +115,7 @@ internal sealed class Sampler(int vocabularySize) : IDisposable
             _adjusted[token] += bias;
         }
 
+        mask?.Apply(_adjusted, left);
         return _adjusted;
     }
 

@@ -1,4 +1,5 @@
 using System.Collections.Frozen;
+using Serving.Grammar;
 
 namespace Serving.Inference;
 
@@ -46,6 +47,12 @@ public sealed record SamplingParameters
 
     /// <summary>Strings that end an answer; the answer is cut before them.</summary>
     public IReadOnlyList<string> Stop { get; init; } = [];
+
+    /// <summary>
+    /// What an answer must be; null = anything. Tokens that would break it are never drawn, and an answer that has become whole ends. As long as the token
+    /// limit allows it, an answer is finished before the limit.
+    /// </summary>
+    public JsonGrammar? Grammar { get; init; }
 
     /// <summary>Whether logits are changed before a token is drawn.</summary>
     internal bool Adjusts => RepetitionPenalty != 1f || PresencePenalty != 0f || FrequencyPenalty != 0f || LogitBias.Count > 0;

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Serving.Grammar;
 
 namespace Serving.Inference;
 
@@ -14,6 +15,8 @@ internal sealed class Sequence
     private readonly List<float> _sampledLogProbs;
     private readonly List<TokenLogProb[]>? _topLogProbs;
     private readonly AnswerText _text;
+    private GrammarState? _state;
+    private bool _cut;
 
     /// <param name="group">What it belongs to.</param>
     /// <param name="index">Its number within the group.</param>
@@ -29,6 +32,7 @@ internal sealed class Sequence
         _sampledLogProbs = new List<float>(expected);
         _text = new AnswerText(group.Request.Sampling.Stop);
         History = group.Request.Sampling.Penalises ? new TokenHistory(group.Request.Prompt) : null;
+        _state = group.Guide?.Start;
         _topLogProbs = group.Request.Sampling.TopLogProbs > 0 ? new List<TokenLogProb[]>(expected) : null;
     }
 
@@ -47,6 +51,12 @@ internal sealed class Sequence
 
     public int LastToken => _tokens[^1];
 
+    /// <summary>Tokens that may come behind the next one.</summary>
+    public int LeftBehindNext => _limit - Count - 1;
+
+    /// <summary>What the next token may be; null = any.</summary>
+    public TokenMask? Mask => _state is null ? null : Group.Guide!.MaskOf(_state);
+
     /// <summary>The next draw of this candidate: the same wherever and with whomever it runs.</summary>
     public double NextUniform => CounterRandom.Uniform(Group.Request.Sampling.Seed, Group.Request.FirstCandidate + Index, Count);
 
@@ -64,9 +74,16 @@ internal sealed class Sequence
         _tokens.Add(sampled.Token);
         _logProbs.Add(sampled.LogProb);
         _sampledLogProbs.Add(sampled.SampledLogProb);
+        if (_state is not null)
+        {
+            _state = Group.Guide!.After(_state, sampled.Token);
+            ends |= _state.Complete;
+        }
+
         if (_text.Append(bytes))
         {
             Finished = FinishReason.Stop;
+            _cut = true;
         }
         else if (ends || Count == _limit)
         {
@@ -91,6 +108,7 @@ internal sealed class Sequence
     {
         TopLogProbs = _topLogProbs is null ? [] : [.. _topLogProbs],
         Times = new CandidateTimes(_first, Stopwatch.GetTimestamp()),
+        Whole = _state is null || (_state.Accepts && !_cut),
         CachedTokens = Group.CachedTokens,
     };
 }

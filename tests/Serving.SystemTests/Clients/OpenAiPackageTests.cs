@@ -99,6 +99,59 @@ public sealed class OpenAiPackageTests(ReadyApp fixture) : IClassFixture<ReadyAp
     }
 
     [Fact]
+    public async Task It_gets_the_most_probable_tokens_whole_and_streamed()
+    {
+        var app = await fixture.AppAsync(Token);
+        var client = Client(app, "distilled");
+        var options = Options();
+        options.TopLogProbabilityCount = 4;
+        options.LogitBiases[77] = 1;
+
+        var whole = (await client.CompleteChatAsync(_messages, options, Token)).Value;
+        var streamed = new List<ChatTokenLogProbabilityDetails>();
+        await foreach (var update in client.CompleteChatStreamingAsync(_messages, options, Token))
+        {
+            streamed.AddRange(update.ContentTokenLogProbabilities);
+        }
+
+        Assert.Equal(16, whole.ContentTokenLogProbabilities.Count);
+        Assert.All(whole.ContentTokenLogProbabilities, token => Assert.Equal(4, token.TopLogProbabilities.Count));
+        Assert.All(whole.ContentTokenLogProbabilities, token => Assert.True(token.LogProbability <= token.TopLogProbabilities[0].LogProbability));
+        Assert.Equal(Described(whole.ContentTokenLogProbabilities), Described(streamed));
+
+        static IEnumerable<string> Described(IEnumerable<ChatTokenLogProbabilityDetails> tokens) =>
+            tokens.Select(token => $"{token.Token} {token.LogProbability} {string.Join(',', token.TopLogProbabilities.Select(top => $"{top.Token} {top.LogProbability}"))}");
+    }
+
+    [Fact]
+    public async Task It_gets_an_answer_that_satisfies_its_schema()
+    {
+        var app = await fixture.AppAsync(Token);
+        var options = new ChatCompletionOptions
+        {
+            MaxOutputTokenCount = 90,
+            PresencePenalty = 0.5f,
+            FrequencyPenalty = 0.5f,
+            ResponseFormat = ChatResponseFormat.CreateJsonSchemaFormat(
+                "review",
+                BinaryData.FromString(
+                    """
+                    {"type":"object","properties":{"text":{"type":"string","maxLength":12},"stars":{"enum":[1,2,3]}},"required":["text","stars"],
+                     "additionalProperties":false}
+                    """),
+                jsonSchemaIsStrict: true),
+        };
+
+        var answer = (await Client(app, "distilled").CompleteChatAsync(_messages, options, Token)).Value;
+
+        var value = JsonNode.Parse(answer.Content[0].Text)!;
+        Assert.Equal(["text", "stars"], value.AsObject().Select(member => member.Key));
+        Assert.InRange(value["text"]!.GetValue<string>().EnumerateRunes().Count(), 0, 12);
+        Assert.InRange((int)value["stars"]!, 1, 3);
+        Assert.Equal(ChatFinishReason.Stop, answer.FinishReason);
+    }
+
+    [Fact]
     public async Task It_lists_the_models()
     {
         var app = await fixture.AppAsync(Token);

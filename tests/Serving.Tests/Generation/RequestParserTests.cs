@@ -137,7 +137,8 @@ public sealed class RequestParserTests
     [InlineData("\"logit_bias\":{\"5\":101}", "logit_bias.5", "invalid_value")]
     [InlineData("\"logit_bias\":{\"5\":null}", "logit_bias.5", "invalid_type")]
     [InlineData("\"tools\":[{}]", "tools", "unsupported_parameter")]
-    [InlineData("\"response_format\":{\"type\":\"json_object\"}", "response_format", "unsupported_parameter")]
+    [InlineData("\"echo\":true", "echo", "unsupported_parameter")]
+    [InlineData("\"response_format\":\"json\"", "response_format", "invalid_type")]
     [InlineData("\"response_format\":{\"type\":5}", "response_format.type", "invalid_type")]
     public void A_bad_field_is_named(string fields, string parameter, string code)
     {
