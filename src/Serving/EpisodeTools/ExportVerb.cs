@@ -7,18 +7,19 @@ namespace Serving.EpisodeTools;
 /// <summary>"episodes export": a log in the words of other tools. Stateless.</summary>
 internal static class ExportVerb
 {
-    private static readonly string[] _formats = ["trl", "jsonl"];
+    private static readonly string[] _formats = ["trl", "jsonl", "parquet", "rlds-token"];
 
     public static Command Create()
     {
         var folder = EpisodesCommand.Folder();
         var to = new Option<string>("--to")
         {
-            Description = "trl: preference pairs, best against worst; jsonl: a line per episode with all candidates.",
+            Description = "trl: preference pairs, best against worst; jsonl: a line per episode with all candidates; parquet: a row per candidate; "
+                + "rlds-token: an RLDS folder whose steps are tokens.",
             Required = true,
         };
         to.AcceptOnlyFromAmong(_formats);
-        var output = new Option<string>("--out") { Description = "File to write; it must not exist yet.", Required = true };
+        var output = new Option<string>("--out") { Description = "File to write (rlds-token: folder); it must not exist yet.", Required = true };
         var command = new Command("export", "Writes the episodes for other tools.") { folder, to, output };
         command.SetAction(parsed => EpisodesCommand.Guard(() => Run(
             parsed.GetRequiredValue(folder), parsed.GetRequiredValue(to), Path.GetFullPath(parsed.GetRequiredValue(output)))));
@@ -43,6 +44,8 @@ internal static class ExportVerb
         var (written, what, skipped) = format switch
         {
             "trl" => PreferenceExport.Write(episodes, output),
+            "parquet" => ParquetExport.Write(() => LoggedEpisodes.Read(folder), output),
+            "rlds-token" => TokenExport.Write(episodes, output),
             _ => EpisodeLinesExport.Write(episodes, output),
         };
         Console.Out.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{written:N0} {what} in {output}{(skipped.Length > 0 ? "; " + skipped : "")}"));

@@ -46,14 +46,13 @@ internal static class FeaturesJson
             return Tensor(tensor, connector, path);
         }
 
-        return Leaf(
-            Member(node, "text") is not null ? FeatureKind.Text
-                : Member(node, "image") is not null ? FeatureKind.Image
-                : Member(node, "classLabel", "class_label") is not null ? FeatureKind.Label
-                : KindByName(connector),
-            connector,
-            Member(node, "image"),
-            path);
+        var kind = Member(node, "text") is not null ? FeatureKind.Text
+            : Member(node, "image") is not null ? FeatureKind.Image
+            : Member(node, "classLabel", "class_label") is not null ? FeatureKind.Label
+            : KindByName(connector);
+        return kind is FeatureKind.Dict or FeatureKind.Dataset or FeatureKind.Sequence or FeatureKind.Tensor
+            ? throw Fault(path, $"a {kind} without its content")
+            : Leaf(kind, connector, Member(node, "image"), path);
     }
 
     private static FeatureNode Legacy(JsonElement content, string connector, string path) => KindByName(connector) switch

@@ -3,7 +3,7 @@ using System.Buffers;
 namespace Serving.Episodes;
 
 /// <summary>A sealed frame in a pooled array; whoever holds it last calls <see cref="Return"/>.</summary>
-internal readonly record struct EncodedFrame(byte[] Buffer, int Start, int Length)
+public readonly record struct EncodedFrame(byte[] Buffer, int Start, int Length)
 {
     public Memory<byte> Memory => Buffer.AsMemory(Start, Length);
 

@@ -11,7 +11,7 @@ namespace Serving.Episodes;
 /// Example { 1: Features { 1: map&lt;string, Feature&gt; } }; Feature is one of { 1: BytesList, 2: FloatList, 3: Int64List }, each list
 /// { 1: values }, numbers packed. An empty list is written too: a Feature without a kind makes TFDS's reader raise.
 /// </remarks>
-internal sealed class ExampleWriter : IDisposable
+public sealed class ExampleWriter : IDisposable
 {
     // The frame's header, then Example's tag and the length of Features, are put in front once that length is known.
     private const int Front = TfRecord.HeaderBytes + 1 + MostLengthBytes;

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Serving.Episodes;
+using Serving.EpisodeTools;
 using Serving.Testing;
 
 namespace Serving.Tests.EpisodeTools;
@@ -76,6 +77,58 @@ public sealed class ExportTests
     };
 
     private static float Plain(float value) => float.IsNaN(value) ? float.NaN : value;
+
+    [Fact]
+    public async Task A_parquet_file_has_a_row_per_candidate()
+    {
+        var random = new Random(4);
+        var episodes = Enumerable.Range(0, 40).Select(_ => EpisodeSamples.Random(random)).Append(EpisodeSamples.Usual("u", 4, 3, random)).ToArray();
+        using var folder = await ToolFolder.WithEpisodes(episodes);
+        var output = folder.Place("candidates.parquet");
+
+        var (code, told, error) = ToolFolder.Run("export", folder.Root, "--to", "parquet", "--out", output);
+
+        Assert.True(code == 0, error);
+        var rows = episodes.SelectMany(episode => episode.Candidates.Select((candidate, i) => (episode, candidate, i))).ToArray();
+        Assert.Equal(FormattableString.Invariant($"{rows.Length:N0} candidates in {output}"), told.Trim());
+        await using var file = File.OpenRead(output);
+        await using var reader = await Parquet.ParquetReader.CreateAsync(file, cancellationToken: TestContext.Current.CancellationToken);
+        Assert.Equal(1, reader.RowGroupCount);
+        using var group = reader.OpenRowGroupReader(0);
+        Assert.Equal(rows.Length, group.RowCount);
+        Assert.Contains("score_reward", reader.Schema.Fields.Select(field => field.Name));
+    }
+
+    [Fact]
+    public async Task A_token_dataset_is_sound_and_has_the_tokens_rewards_and_ends_of_every_candidate()
+    {
+        var random = new Random(11);
+        var episodes = Enumerable.Range(0, 30).Select(_ => EpisodeSamples.Random(random)).ToArray();
+        using var folder = await ToolFolder.WithEpisodes(episodes);
+        var output = folder.Place("tokens");
+
+        var (code, _, error) = ToolFolder.Run("export", folder.Root, "--to", "rlds-token", "--out", output);
+
+        Assert.True(code == 0, error);
+        Assert.Empty(new DatasetVerifier(RldsFolder.Open(output)).Run().Findings);
+        Assert.True(SpecFill.IsValidRlds(RldsFolder.Open(output).Features!));
+        var expected = episodes.SelectMany(episode => episode.Candidates.Select((candidate, i) => (episode, candidate, i))).ToArray();
+        var read = RldsReader.Read(output).ToArray();
+        Assert.Equal(expected.Length, read.Length);
+        foreach (var ((episode, candidate, index), tokens) in expected.Zip(read))
+        {
+            Assert.Equal($"{episode.Id}/{index}", tokens.Metadata["episode_id"].Text);
+            Assert.Equal(episode.PromptTokens.Select(token => (double)token), tokens.Metadata["prompt_tokens"].ToDoubles());
+            Assert.Equal(candidate.Tokens.Length + 1, tokens.Steps.Count);
+            Assert.Equal(candidate.Tokens.Select(token => (double)token), tokens.Steps.SkipLast(1).Select(step => step["action"].Number));
+            Assert.Equal(candidate.LogProbs.Select(value => (double)value), tokens.Steps.SkipLast(1).Select(step => step["logprob"].Number));
+            Assert.Equal(candidate.Finished && !episode.Invalid, tokens.Steps[^1].Is("is_terminal"));
+            if (candidate.Tokens.Length > 0)
+            {
+                Assert.Equal((float)candidate.Total, tokens.Steps[^2]["reward"].Number);
+            }
+        }
+    }
 
     private static Episode Parse(string line)
     {
