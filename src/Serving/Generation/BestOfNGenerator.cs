@@ -126,7 +126,9 @@ public sealed partial class BestOfNGenerator(
         TopP = job.Request.Sampling.TopP,
         Chosen = ranking.Order[0],
         Metadata = job.Request.Metadata,
-        Independent = ranking.StopAt is null,                          // where a draw may end the group, its size tells of its scores
+
+        // Where a draw may end the group, its size tells of its scores; and the record cannot say what else than temperature, top-k and top-p shaped a draw.
+        Independent = ranking.StopAt is null && job.Request.Sampling.IsPlain,
         Candidates = [.. candidates.Select((c, i) => new EpisodeCandidate
         {
             Text = c.Text,

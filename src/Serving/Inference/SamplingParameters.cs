@@ -54,6 +54,9 @@ public sealed record SamplingParameters
     /// </summary>
     public JsonGrammar? Grammar { get; init; }
 
+    /// <summary>Temperature, top-k and top-p alone shape the draws: what an episode records of them.</summary>
+    public bool IsPlain => !Adjusts && MinP == 0 && Grammar is null && !IgnoreEos && Stop.Count == 0;
+
     /// <summary>Whether logits are changed before a token is drawn.</summary>
     internal bool Adjusts => RepetitionPenalty != 1f || PresencePenalty != 0f || FrequencyPenalty != 0f || LogitBias.Count > 0;
 

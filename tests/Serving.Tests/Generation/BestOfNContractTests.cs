@@ -66,6 +66,24 @@ public sealed class BestOfNContractTests : IAsyncDisposable
         Assert.Equal(replies[some].ToJsonString(), again.Json["best_of_n"]!.ToJsonString());
     }
 
+    [Theory]
+    [InlineData("\"temperature\":0.7,\"top_p\":0.9,\"top_k\":20", true)]
+    [InlineData("\"min_p\":0.1", false)]
+    [InlineData("\"presence_penalty\":0.5", false)]
+    [InlineData("\"logit_bias\":{\"5\":1}", false)]
+    [InlineData("\"ignore_eos\":true", false)]
+    [InlineData("\"stop\":\"x\"", false)]
+    [InlineData("\"response_format\":{\"type\":\"json_object\"}", false)]
+    public async Task Only_draws_that_a_record_describes_whole_count_as_independent(string fields, bool independent)
+    {
+        await _app.ReadyAsync(Token);
+
+        var reply = await _app.ChatAsync("best-of-n", Message, $"{fields},\"max_tokens\":8,\"best_of_n\":{{\"n\":2}}", Token);
+
+        Assert.Equal(HttpStatusCode.OK, reply.Status);
+        Assert.Equal(independent, Assert.Single(_app.Episodes()).Independent);
+    }
+
     [Fact]
     public async Task A_request_may_name_its_scorecard()
     {
