@@ -36,8 +36,9 @@ public sealed class TrainerOptions : IValidatableObject
     [Range(2, 4096)]
     public int TargetCandidates { get; set; } = 8;
 
+    /// <summary>Peak. Policies that were trained well lose what they know at much higher rates (docs/log.md, 2026-11-27); from random weights 2e-3 is right.</summary>
     [Range(0, 1.0)]
-    public double LearningRate { get; set; } = 2e-3;
+    public double LearningRate { get; set; } = 1e-4;
 
     [Range(0, 1_000_000)]
     public int WarmUpSteps { get; set; } = 20;
