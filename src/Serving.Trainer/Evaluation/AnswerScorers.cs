@@ -98,14 +98,14 @@ internal sealed class AnswerScorers : IDisposable
         }
 
         var alone = await Task.WhenAll(answers.Select(answer => _card.ScoreAsync(source, answer, cancellationToken)));
-        var stopAt = _reservations.Of("", "") ?? double.PositiveInfinity;
+        var stopAt = _reservations.Of("", "", answers.Count) ?? double.PositiveInfinity;
         foreach (var size in EarlyStopping.Sizes(answers.Count))
         {
             var scores = _card.InGroup([.. answers.Take(size)], alone[..size]);
             var best = BestOfN.Select(scores);
             if (scores[best].Total >= stopAt || size == answers.Count)
             {
-                _reservations.Add("", "", scores[best].Total);
+                _reservations.Add("", "", answers.Count, scores[best].Total);
                 return (best, size);
             }
         }

@@ -39,13 +39,37 @@ public static class ScoreCommand
         var models = new Option<string?>("--models") { Description = "Registry root [default: Models:Root of the configuration]." };
         var scorecard = new Option<string?>("--scorecard") { Description = "Scorecard to apply [default: Scoring:Scorecard of the configuration]." };
         var batch = new Option<int?>("--batch") { Description = "Most pairs per run of a model; scores do not depend on it." };
-        var command = new Command("score", "Scores the answers of a file.") { input, output, models, scorecard, batch };
-        command.SetAction((parsed, cancellationToken) => RunAsync(
-            parsed.GetRequiredValue(input),
-            parsed.GetRequiredValue(output),
-            Settings(parsed.GetValue(models), parsed.GetValue(scorecard), parsed.GetValue(batch)),
-            cancellationToken));
+        var command = new Command("score", "Scores the answers of a file. Settings as the server takes them: --Section:Key=value.")
+        {
+            input, output, models, scorecard, batch,
+        };
+        command.TreatUnmatchedTokensAsErrors = false;
+        command.SetAction(async (parsed, cancellationToken) =>
+        {
+            var settings = Settings(parsed.GetValue(models), parsed.GetValue(scorecard), parsed.GetValue(batch));
+            foreach (var token in parsed.UnmatchedTokens)
+            {
+                if (Setting(token) is not var (key, value))
+                {
+                    await Console.Error.WriteLineAsync($"\"{token}\" is neither an option nor a setting (--Section:Key=value); --help lists the options.");
+                    return CannotRun;
+                }
+
+                settings[key] = value;
+            }
+
+            return await RunAsync(parsed.GetRequiredValue(input), parsed.GetRequiredValue(output), settings, cancellationToken);
+        });
         return command;
+    }
+
+    /// <summary>Key and value of "--Section:Key=value"; null for anything else.</summary>
+    private static (string Key, string Value)? Setting(string token)
+    {
+        var equals = token.IndexOf('=', StringComparison.Ordinal);
+        return token.StartsWith("--", StringComparison.Ordinal) && equals > 2 && token[..equals].Contains(':', StringComparison.Ordinal)
+            ? (token[2..equals], token[(equals + 1)..])
+            : null;
     }
 
     private static Dictionary<string, string?> Settings(string? models, string? scorecard, int? batch)

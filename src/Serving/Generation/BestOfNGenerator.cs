@@ -31,12 +31,12 @@ public sealed partial class BestOfNGenerator(
 
         var request = job.Request.BestOfN;
         var scorer = request?.Scorecard is { } name ? scorecards.Find(name) ?? throw Unknown(name) : scorecards.Default;
-        var stopAt = request?.EarlyStop is { } stop ? stop.At ?? reservations.Of(job.PolicyDigest, scorer.Digest) : null;
+        var stopAt = request?.EarlyStop is { } stop ? stop.At ?? reservations.Of(job.PolicyDigest, scorer.Digest, count) : null;
         using var deadline = new Deadline(_options.Deadline, time, cancellationToken);
         var (candidates, scores) = await SampleAndScoreAsync(job, count, stopAt, scorer, deadline);
         var order = Rank(scores);
         var ranking = new Ranking(scorer.Scorecard, scorer.Digest, scorer.Entries, scores, order, count, stopAt);
-        reservations.Add(job.PolicyDigest, scorer.Digest, scores[order[0]].Total);
+        reservations.Add(job.PolicyDigest, scorer.Digest, count, scores[order[0]].Total);
 
         if (job.Request.Store)
         {

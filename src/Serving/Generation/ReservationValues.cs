@@ -4,8 +4,8 @@ using Microsoft.Extensions.Options;
 namespace Serving.Generation;
 
 /// <summary>
-/// The totals at which early stopping stops, learnt from what Best-of-N reaches: a quantile of the best totals of recent groups, for each policy version and
-/// scorecard. A group that stopped counts with the best that it had, which lies at or above the value and leaves the quantile where it is. Thread-safe.
+/// The totals at which early stopping stops, learnt from what Best-of-N reaches: a quantile of the best totals of recent groups, for each policy version, scorecard
+/// and N. A group that stopped counts with the best that it had, which lies at or above the value and leaves the quantile where it is. Thread-safe.
 /// </summary>
 public sealed class ReservationValues(IOptions<GenerationOptions> options)
 {
@@ -15,13 +15,15 @@ public sealed class ReservationValues(IOptions<GenerationOptions> options)
     private const int Recent = 256;
 
     private readonly double _quantile = options.Value.EarlyStopQuantile;
-    private readonly ConcurrentDictionary<(string Policy, string Scorecard), Window> _windows = new();
+    private readonly ConcurrentDictionary<(string Policy, string Scorecard, int Candidates), Window> _windows = new();
 
-    /// <summary>The value of a policy and a scorecard (digests); null while too few groups are known.</summary>
-    public double? Of(string policy, string scorecard) => _windows.TryGetValue((policy, scorecard), out var window) ? window.Quantile(_quantile) : null;
+    /// <summary>The value for groups of a policy and a scorecard (digests) that may have so many candidates; null while too few are known.</summary>
+    public double? Of(string policy, string scorecard, int candidates) =>
+        _windows.TryGetValue((policy, scorecard, candidates), out var window) ? window.Quantile(_quantile) : null;
 
     /// <summary>Notes the best total of a group.</summary>
-    public void Add(string policy, string scorecard, double best) => _windows.GetOrAdd((policy, scorecard), _ => new Window()).Add(best);
+    public void Add(string policy, string scorecard, int candidates, double best) =>
+        _windows.GetOrAdd((policy, scorecard, candidates), _ => new Window()).Add(best);
 
     private sealed class Window
     {

@@ -84,6 +84,20 @@ public sealed class ScoreCommandTests : IDisposable
     }
 
     [Fact]
+    public async Task Settings_may_be_given_as_to_the_server_and_other_words_are_refused()
+    {
+        await File.WriteAllTextAsync(Input, """{"id":"x","source":"s","answer":"a"}""", TestContext.Current.CancellationToken);
+
+        Assert.Equal(2, await Score("--bacth", "3"));
+        Assert.Equal(2, await Score("--Scoring:Scorecards:light:style:Weight"));
+        Assert.Equal(0, await Score("--Scoring:Scorecards:light:style:Weight=3", "--scorecard", "light"));
+
+        var line = JsonNode.Parse(await File.ReadAllTextAsync(Output, TestContext.Current.CancellationToken))!;
+        Assert.Equal(["style"], line["scores"]!.AsObject().Select(score => score.Key));
+        Assert.Equal(3 * (double)line["scores"]!["style"]!, (double)line["total"]!);
+    }
+
+    [Fact]
     public async Task Other_fields_are_passed_on_letter_for_letter()
     {
         await File.WriteAllTextAsync(

@@ -23,19 +23,20 @@ public sealed class EarlyStoppingTests
         var values = Values(0.5);
         for (var i = 0; i < ReservationValues.Least; i++)
         {
-            Assert.Null(values.Of("policy", "card"));
-            values.Add("policy", "card", i);
+            Assert.Null(values.Of("policy", "card", 16));
+            values.Add("policy", "card", 16, i);
         }
 
-        Assert.Equal(16, values.Of("policy", "card")!.Value, 1.0);
-        Assert.Null(values.Of("policy", "other"));
-        Assert.Null(values.Of("other", "card"));
+        Assert.Equal(16, values.Of("policy", "card", 16)!.Value, 1.0);
+        Assert.Null(values.Of("policy", "card", 4));                // the best of four is worth less
+        Assert.Null(values.Of("policy", "other", 16));
+        Assert.Null(values.Of("other", "card", 16));
         for (var i = 0; i < 1000; i++)
         {
-            values.Add("policy", "card", 100);
+            values.Add("policy", "card", 16, 100);
         }
 
-        Assert.Equal(100, values.Of("policy", "card"));            // old groups are forgotten
+        Assert.Equal(100, values.Of("policy", "card", 16));            // old groups are forgotten
     }
 
     [Fact]
@@ -47,10 +48,10 @@ public sealed class EarlyStoppingTests
         {
             var (early, whole) = (random.NextDouble(), random.NextDouble());
             var best = Math.Max(early, whole);
-            values.Add("p", "c", early >= values.Of("p", "c") ? early : best);
+            values.Add("p", "c", 8, early >= values.Of("p", "c", 8) ? early : best);
         }
 
-        Assert.InRange(values.Of("p", "c")!.Value, Math.Sqrt(0.5) - 0.1, Math.Sqrt(0.5) + 0.1);
+        Assert.InRange(values.Of("p", "c", 8)!.Value, Math.Sqrt(0.5) - 0.1, Math.Sqrt(0.5) + 0.1);
     }
 
     private static ReservationValues Values(double quantile) => new(Options.Create(new GenerationOptions { EarlyStopQuantile = quantile }));
