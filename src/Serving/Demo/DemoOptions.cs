@@ -17,7 +17,7 @@ internal sealed record DemoOptions
 
     public int Candidates { get; init; } = 16;
 
-    public int Steps { get; init; } = 200;
+    public int Steps { get; init; } = 50;
 
     public int Seed { get; init; } = 1;
 

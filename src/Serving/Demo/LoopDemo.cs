@@ -160,7 +160,7 @@ internal sealed class LoopDemo(DemoOptions options, DemoScreen screen, TimeProvi
             },
             cancellationToken);
 
-        await screen.StepAsync("Train bond+gkd on the log, publish", options.Steps, async progress =>
+        await screen.StepAsync("Train by BOND on the log, publish", options.Steps, async progress =>
         {
             using var trainer = StartTrainer(models, episodes);
             if (await trainer.WaitAsync(cancellationToken) != 0)
@@ -195,7 +195,7 @@ internal sealed class LoopDemo(DemoOptions options, DemoScreen screen, TimeProvi
     private ChildProcess StartTrainer(string models, string episodes) => ChildProcess.Start(
         options.Trainer,
         [
-            "run", "--recipe", "bond+gkd", "--episodes", episodes, "--models", models, "--start", "student", "--teacher", "anchor",
+            "run", "--recipe", "bond", "--episodes", episodes, "--models", models, "--start", "student", "--teacher", "anchor",
             "--steps", $"{options.Steps}", "--run", Path.Combine(options.Work, "run"), "--seed", $"{options.Seed}", "--publish-as", "student",
             "--set", string.Create(CultureInfo.InvariantCulture, $"Trainer:Temperature={ServerClient.Temperature}"),
         ],
