@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Globalization;
 using Microsoft.Extensions.Options;
 using Serving.Generation;
@@ -75,22 +74,12 @@ internal sealed class AnswerScorers : IDisposable
     public async Task<Score?> ScoreAsync(string source, string answer, IReadOnlyList<string> others, CancellationToken cancellationToken) =>
         _card is null ? null : await _card.ScoreAsync(source, answer, others, cancellationToken);
 
-    /// <summary>The best of the first <paramref name="n"/> answers, which agree with these only, for each n; empty without a scorecard.</summary>
-    public async Task<IReadOnlyList<int>> BestOfAsync(string source, IReadOnlyList<string> answers, IReadOnlyList<int> n, CancellationToken cancellationToken)
-    {
-        if (_card is null)
-        {
-            return [];
-        }
-
-        var alone = await Task.WhenAll(answers.Select(answer => _card.ScoreAsync(source, answer, cancellationToken)));
-        return [.. n.Select(count => BestOfN.Select(_card.InGroup([.. answers.Take(count)], alone[..count])))];
-    }
-
     /// <summary>
-    /// The best of as few answers as early stopping draws, and how many these are; learns where to stop from the groups before. Null without a scorecard.
+    /// What Best-of-N takes from the first n answers, which agree with these only, for each n; and what early stopping takes of the first
+    /// <paramref name="earlyOf"/>, learning where to stop from the groups before. Null without a scorecard.
     /// </summary>
-    public async Task<(int Best, int Drawn)?> EarlyBestAsync(string source, IReadOnlyList<string> answers, CancellationToken cancellationToken)
+    public async Task<AnswerChoices?> ChooseAsync(
+        string source, IReadOnlyList<string> answers, IReadOnlyList<int> sizes, int earlyOf, CancellationToken cancellationToken)
     {
         if (_card is null)
         {
@@ -98,19 +87,17 @@ internal sealed class AnswerScorers : IDisposable
         }
 
         var alone = await Task.WhenAll(answers.Select(answer => _card.ScoreAsync(source, answer, cancellationToken)));
-        var stopAt = _reservations.Of("", "", answers.Count) ?? double.PositiveInfinity;
-        foreach (var size in EarlyStopping.Sizes(answers.Count))
+        (int Best, double Total) Choose(int count)
         {
-            var scores = _card.InGroup([.. answers.Take(size)], alone[..size]);
+            var scores = _card.InGroup([.. answers.Take(count)], alone[..count]);
             var best = BestOfN.Select(scores);
-            if (scores[best].Total >= stopAt || size == answers.Count)
-            {
-                _reservations.Add("", "", answers.Count, scores[best].Total);
-                return (best, size);
-            }
+            return (best, scores[best].Total);
         }
 
-        throw new UnreachableException();
+        var stopAt = _reservations.Of("", "", earlyOf) ?? double.PositiveInfinity;
+        var early = EarlyStopping.Sizes(earlyOf).Select(size => (Size: size, Choice: Choose(size))).First(look => look.Choice.Total >= stopAt || look.Size == earlyOf);
+        _reservations.Add("", "", earlyOf, early.Choice.Total);
+        return new AnswerChoices([.. sizes.Select(size => Choose(size).Best)], early.Choice.Best, early.Size);
     }
 
     /// <summary>The judge's probability that the source supports the answer; null without a judge.</summary>

@@ -47,16 +47,15 @@ internal sealed class PolicyEvaluation(LoadedPolicy policy, AnswerScorers scorer
         TaskExample example, string source, string greedy, string[] sampled, CancellationToken cancellationToken)
     {
         int[] sizes = [.. _bestOf.Where(n => n <= sampled.Length)];
-        var best = await scorers.BestOfAsync(source, sampled, sizes, cancellationToken);
-        var early = await scorers.EarlyBestAsync(source, [.. sampled.Take(OracleOf)], cancellationToken);
         var most = Math.Min(OracleOf, sampled.Length);
+        var choices = await scorers.ChooseAsync(source, sampled, sizes, most, cancellationToken);
         var oracle = Enumerable.Range(0, most).MaxBy(i => Rouge.L(sampled[i], example.Summary));
         (string Name, string Text, int Sample, int Candidates)[] texts =
         [
             (Greedy, greedy, NotSampled, 1),
             ("one sample", sampled[0], 0, 1),
-            .. best.Select((sample, i) => ($"Best-of-{sizes[i]}", sampled[sample], sample, sizes[i])),
-            .. early is { } stopped ? new[] { (Early, sampled[stopped.Best], stopped.Best, stopped.Drawn) } : [],
+            .. (choices?.Best ?? []).Select((sample, i) => ($"Best-of-{sizes[i]}", sampled[sample], sample, sizes[i])),
+            .. choices is null ? [] : new[] { (Early, sampled[choices.Early], choices.Early, choices.Drawn) },
             ($"oracle of {most}", sampled[oracle], oracle, most),
             ("first sentence", DocumentBaselines.FirstSentence(example.Document), NotSampled, 0),
             ("first clause", DocumentBaselines.FirstClause(example.Document), NotSampled, 0),
