@@ -37,6 +37,9 @@ public sealed class ServerProcess : IAsyncDisposable
     /// <summary>Both output streams so far.</summary>
     public string Output => string.Join('\n', _output);
 
+    /// <summary>Of the process.</summary>
+    public int Id => _process.Id;
+
     public int ExitCode => _process.ExitCode;
 
     /// <summary>Time that it has had on processors so far.</summary>

@@ -62,7 +62,7 @@ internal abstract class AnswerFormat
             ranking.StoppedEarly,
             ranking.StopAt,
             [.. ranking.Scores.Select(Scores)],
-            Returned(job, ranking)?.Select(i => Reported(result.Candidates[i], job.Request.LogProbs)).ToArray());
+            Returned(job, ranking)?.Select(i => Reported(result.Candidates[i], job.Prompts[0].Seed, job.Request.LogProbs)).ToArray());
     }
 
     private static IEnumerable<int>? Returned(GenerationJob job, Ranking ranking) => job.Request.BestOfN?.Return switch
@@ -90,8 +90,9 @@ internal abstract class AnswerFormat
         return values;
     }
 
-    private static ReportedCandidate Reported(Candidate candidate, bool logProbs) => new(
+    private static ReportedCandidate Reported(Candidate candidate, ulong seed, bool logProbs) => new(
         candidate.Index,
+        unchecked((long)CounterRandom.ChildSeed(seed, candidate.Index)),
         candidate.Text,
         candidate.Tokens,
         logProbs ? candidate.LogProbs : null,

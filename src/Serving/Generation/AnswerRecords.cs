@@ -116,8 +116,16 @@ public sealed record BestOfNReport(
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] IReadOnlyList<ReportedCandidate>? Candidates);
 
 /// <summary>One candidate of the report; its scores stand under the same index in <see cref="BestOfNReport.Scores"/>.</summary>
+/// <param name="Index">Number within the group.</param>
+/// <param name="Seed">A plain request with this seed gives this candidate alone.</param>
+/// <param name="Text">The answer.</param>
+/// <param name="Tokens">Its ids.</param>
+/// <param name="LogProbs">log p of each token under the model, when asked for.</param>
+/// <param name="SampledLogProbs">The same under the distribution that was drawn from.</param>
+/// <param name="FinishReason">stop or length.</param>
 public sealed record ReportedCandidate(
     int Index,
+    long Seed,
     string Text,
     IReadOnlyList<int> Tokens,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull), JsonPropertyName("logprobs")] IReadOnlyList<float>? LogProbs,

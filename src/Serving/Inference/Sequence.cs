@@ -9,6 +9,7 @@ internal sealed class Sequence
     private const int ExpectedTokens = 256;
 
     private readonly int _limit;
+    private readonly ulong _seed;
     private readonly long _first = Stopwatch.GetTimestamp();      // made when its first token is to be drawn
     private readonly List<int> _tokens;
     private readonly List<float> _logProbs;
@@ -26,6 +27,7 @@ internal sealed class Sequence
         Group = group;
         Index = index;
         _limit = limit;
+        _seed = CounterRandom.ChildSeed(group.Request.Sampling.Seed, group.Request.FirstCandidate + index);
         var expected = Math.Min(limit, ExpectedTokens);
         _tokens = new List<int>(expected);
         _logProbs = new List<float>(expected);
@@ -58,7 +60,7 @@ internal sealed class Sequence
     public TokenMask? Mask => _state is null ? null : Group.Guide!.MaskOf(_state);
 
     /// <summary>The next draw of this candidate: the same wherever and with whomever it runs.</summary>
-    public double NextUniform => CounterRandom.Uniform(Group.Request.Sampling.Seed, Group.Request.FirstCandidate + Index, Count);
+    public double NextUniform => CounterRandom.Uniform(_seed, Count);
 
     public FinishReason? Finished { get; private set; }
 

@@ -4,7 +4,7 @@ namespace Serving.Onnx;
 
 /// <summary>
 /// Writes model.onnx of a scorer folder from its config.json and model.safetensors: input_ids, attention_mask, token_type_ids (int64 [batch, length])
-/// to logits (fp32 [batch, labels]). BERT: post-norm blocks, erf GELU, pooler tanh(dense(hidden[0])).
+/// to logits (fp32 [batch, labels]). BERT: post-norm blocks, erf GELU, pooler tanh(dense(hidden[0])). The last layer computes what position 0 needs only.
 /// Every operator treats a row alone, so that a pair's logits do not depend on its neighbours (they do depend on the padded length).
 /// </summary>
 public static class EncoderGraph
@@ -40,15 +40,17 @@ public static class EncoderGraph
             graph.Constant("flat", [-1L, _width], 2);                // [batch * length, d]
 
             var hidden = Embed();                                    // [batch * length, d]
-            for (var i = 0; i < config.Layers; i++)
+            for (var i = 0; i < config.Layers - 1; i++)
             {
-                hidden = Layer(i, hidden);
+                hidden = Layer(i, hidden, hidden, "embedded_shape");
             }
 
-            // The first position of each row, <s>.
-            graph.Node("Reshape", [hidden, "embedded_shape"], ["final"]);
-            graph.Node("Gather", ["final", graph.Constant("first", [0L])], ["pooled_in"], attributes: [("axis", 1L)]);      // [batch, d]
-            graph.Node("Tanh", [Dense("pooled_in", "bert.pooler.dense", _width, _width)], ["pooled"]);
+            // Only the first position of each row, <s>, is read: the last layer gives no other. The others still give it their keys and values.
+            graph.Node("Reshape", [hidden, "embedded_shape"], ["rows"]);
+            graph.Node("Gather", ["rows", graph.Constant("first", [0L])], ["firsts"], attributes: [("axis", 1L)]);          // [batch, d]
+            graph.Constant("first_shape", [-1L, 1, _width], 3);
+            var last = Layer(config.Layers - 1, hidden, "firsts", "first_shape");
+            graph.Node("Tanh", [Dense(last, "bert.pooler.dense", _width, _width)], ["pooled"]);
             graph.Node("Identity", [Dense("pooled", "classifier", _width, config.Labels.Count)], ["logits"]);
         }
 
@@ -72,23 +74,29 @@ public static class EncoderGraph
             return graph.Node("Reshape", ["embedded", "flat"], ["embedded_flat"]);
         }
 
-        private string Layer(int index, string hidden)
+        /// <param name="index">Of the layer.</param>
+        /// <param name="hidden">All positions, [batch * length, d].</param>
+        /// <param name="asking">Those of them that the layer has results for, [batch * some, d].</param>
+        /// <param name="shape">Shape constant of the latter by rows, [batch, some, d].</param>
+        private string Layer(int index, string hidden, string asking, string shape)
         {
             var layer = $"bert.encoder.layer.{index}.";
             var name = $"layer{index}.";
-            string[] heads = [.. ((string[])["query", "key", "value"]).Select(part =>
-                graph.Node("Reshape", [Dense(hidden, $"{layer}attention.self.{part}", _width, _width), "embedded_shape"], [$"{name}{part}"]))];
 
             // scores = q k^T / sqrt(head) + mask; the operator runs each row and head by itself.
+            string[] heads = [Part("query", asking, shape), Part("key", hidden, "embedded_shape"), Part("value", hidden, "embedded_shape")];
             graph.Node("MultiHeadAttention", [.. heads, "", "mask"], [name + "attended"], GraphWriter.Microsoft,
                 ("num_heads", (long)config.Heads), ("mask_filter_value", Masked));
             graph.Node("Reshape", [name + "attended", "flat"], [name + "attended_flat"]);
 
-            var mixed = Residual(name + "mixed", name + "attended_flat", hidden, layer + "attention.output", _width);
+            var mixed = Residual(name + "mixed", name + "attended_flat", asking, layer + "attention.output", _width);
             var inner = layer + "intermediate.dense";
             graph.Node("Gemm", [mixed, Matrix(inner + ".weight", config.IntermediateSize, _width)], [name + "inner"], attributes: [("transB", 1L)]);
             graph.Node("BiasGelu", [name + "inner", Vector(inner + ".bias", config.IntermediateSize)], [name + "active"], GraphWriter.Microsoft);
             return Residual(name + "out", name + "active", mixed, layer + "output", config.IntermediateSize);
+
+            string Part(string part, string input, string rows) =>
+                graph.Node("Reshape", [Dense(input, $"{layer}attention.self.{part}", _width, _width), rows], [$"{name}{part}"]);
         }
 
         /// <summary>LayerNorm(residual + dense(input)), the dense bias added in the same pass.</summary>

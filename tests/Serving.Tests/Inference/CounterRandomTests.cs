@@ -20,7 +20,7 @@ public sealed class CounterRandomTests
         var sum = 0.0;
         for (var i = 0; i < 1000; i++)
         {
-            foreach (var draw in new[] { CounterRandom.Uniform(7, 0, i), CounterRandom.Uniform(7, i + 1, 0), CounterRandom.Uniform(8UL + ((ulong)i << 32), 0, 0) })
+            foreach (var draw in new[] { CounterRandom.Uniform(7, i), CounterRandom.Uniform(CounterRandom.ChildSeed(7, i + 1), 0), CounterRandom.Uniform(8UL + ((ulong)i << 32), 0) })
             {
                 Assert.InRange(draw, 0, 1 - double.Epsilon);
                 draws.Add(draw);

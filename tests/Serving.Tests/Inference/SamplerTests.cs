@@ -46,7 +46,7 @@ public sealed class SamplerTests
         var worst = 0.0;
         for (var i = 0; i < Draws; i++)
         {
-            var sampled = sampler.Draw(logits, parameters, CounterRandom.Uniform(99, 0, i))!.Value;
+            var sampled = sampler.Draw(logits, parameters, CounterRandom.Uniform(99, i))!.Value;
             counts[sampled.Token]++;
             worst = Math.Max(worst, Math.Abs(raw[sampled.Token] - sampled.LogProb));
             worst = Math.Max(worst, Math.Abs(Math.Log(expected[sampled.Token]) - sampled.SampledLogProb));
@@ -107,7 +107,7 @@ public sealed class SamplerTests
     {
         using var sampler = new Sampler(10);
         var tokens = Enumerable.Range(0, 200)
-            .Select(i => sampler.Draw(new float[10], new SamplingParameters { TopK = topK, TopP = topP }, CounterRandom.Uniform(4, 0, i))!.Value.Token)
+            .Select(i => sampler.Draw(new float[10], new SamplingParameters { TopK = topK, TopP = topP }, CounterRandom.Uniform(4, i))!.Value.Token)
             .Distinct().Order();
         Assert.Equal([0, 1, 2, 3, 4], tokens);
     }
@@ -188,7 +188,7 @@ public sealed class SamplerTests
         var raw = LogProbs(logits, 1);
         for (var i = 0; i < 500; i++)
         {
-            var sampled = sampler.Draw(logits, parameters, CounterRandom.Uniform(5, 0, i), history)!.Value;
+            var sampled = sampler.Draw(logits, parameters, CounterRandom.Uniform(5, i), history)!.Value;
             Assert.NotEqual(200, sampled.Token);
             Assert.Equal(raw[sampled.Token], sampled.LogProb, 1e-5);
             Assert.Equal(expected[sampled.Token], sampled.SampledLogProb, 1e-5);
