@@ -3,6 +3,7 @@ using Microsoft.AspNetCore.Connections;
 using Microsoft.Extensions.Options;
 using Serving.Batch;
 using Serving.Demo;
+using Serving.Documentation;
 using Serving.Episodes;
 using Serving.EpisodeTools;
 using Serving.Generation;
@@ -63,6 +64,7 @@ static async Task<int> ServeAsync(string[] settings)
         builder.AddScoring();
         builder.AddEpisodes();
         builder.AddGeneration();
+        builder.AddDocumentation();
 
         var app = builder.Build();
         app.Lifetime.ApplicationStarted.Register(() => started = true);
@@ -72,6 +74,7 @@ static async Task<int> ServeAsync(string[] settings)
         app.MapModels();
         app.MapScoring();
         app.MapGeneration();
+        app.MapDocumentation();
         await app.RunAsync();
         return 0;
     }

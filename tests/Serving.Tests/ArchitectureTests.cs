@@ -14,6 +14,7 @@ public sealed class ArchitectureTests
         ["Tokenization"] = [],
         ["Observability"] = [],
         ["Requests"] = ["Observability"],
+        ["Documentation"] = ["Requests", "Observability"],
         ["Kernels"] = [],
         ["Grammar"] = [],
         ["Models"] = ["Observability"],

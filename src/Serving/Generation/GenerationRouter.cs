@@ -17,16 +17,13 @@ public sealed class GenerationRouter(
     IOptions<GenerationOptions> options,
     TimeProvider time)
 {
-    /// <summary>Whatever the server thinks best; Best-of-N as long as no experiment says otherwise.</summary>
-    public const string AutoAlias = "auto";
-
     private readonly GenerationOptions _options = options.Value;
 
     /// <summary>Leases the policy and encodes the prompt. The caller disposes the job.</summary>
     /// <exception cref="ApiException">Unknown model (404), not loaded yet (503), or a prompt that the policy cannot take (400).</exception>
     public GenerationJob Begin(GenerationRequest request)
     {
-        var isBestOfN = request.Model is PolicyRegistry.AnchorAlias or AutoAlias;
+        var isBestOfN = request.Model is PolicyRegistry.AnchorAlias or PolicyRegistry.AutoAlias;
         var lease = Acquire(request.Model);
         try
         {
@@ -57,7 +54,7 @@ public sealed class GenerationRouter(
 
     /// <summary>The version behind a name now; the caller disposes the lease.</summary>
     /// <exception cref="ApiException">Unknown model (404), or not loaded yet (503).</exception>
-    public Lease<LoadedPolicy> Acquire(string model) => policies.Acquire(model == AutoAlias ? PolicyRegistry.AnchorAlias : model) ?? throw Unknown(model);
+    public Lease<LoadedPolicy> Acquire(string model) => policies.Acquire(model) ?? throw Unknown(model);
 
     /// <summary>What could cost too much is refused before it costs anything.</summary>
     private static void RefuseOverBudget(GenerationRequest request, int candidates, EncodedPrompt prompt, LoadedPolicy policy)
@@ -132,12 +129,11 @@ public sealed class GenerationRouter(
             return new ApiException(ApiError.NotReady("The models are still being loaded; GET /readyz says what is missing."));
         }
 
-        string[] known = [PolicyRegistry.AnchorAlias, PolicyRegistry.DistilledAlias, AutoAlias, .. policies.Current().Select(p => p.Id)];
         return new ApiException(new ApiError(
             StatusCodes.Status404NotFound,
             ApiError.InvalidRequest,
             "model_not_found",
-            $"There is no model \"{model}\"; there are: {string.Join(", ", known)}.",
+            $"There is no model \"{model}\"; there are: {string.Join(", ", policies.Served().Select(served => served.Id))}.",
             "model"));
     }
 }

@@ -18,6 +18,9 @@ public sealed class PolicyRegistry : IHostedService, IDisposable
     /// <summary>Alias of the policy that answers alone.</summary>
     public const string DistilledAlias = "distilled";
 
+    /// <summary>Alias of whatever the server thinks best; the anchor, as long as no experiment says otherwise.</summary>
+    public const string AutoAlias = "auto";
+
     private readonly ModelStore _store;
     private readonly ModelWatcher _watcher;
     private readonly ModelOptions _models;
@@ -85,7 +88,7 @@ public sealed class PolicyRegistry : IHostedService, IDisposable
     public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
     /// <summary>
-    /// Leases a policy by what a request calls "model": an alias ("best-of-n" = the anchor, "distilled" = the distilled policy), a name, or
+    /// Leases a policy by what a request calls "model": an alias ("best-of-n" and "auto" = the anchor, "distilled" = the distilled policy), a name, or
     /// "name@version" when that version is the current one. Null when unknown, or not loaded yet (see <see cref="Ready"/>).
     /// </summary>
     public Lease<LoadedPolicy>? Acquire(string model)
@@ -115,6 +118,7 @@ public sealed class PolicyRegistry : IHostedService, IDisposable
         var served = new List<ServedModel>();
         Add(AnchorAlias, CurrentOf(_models.Anchor));
         Add(DistilledAlias, CurrentOf(_models.Distilled));
+        Add(AutoAlias, CurrentOf(_models.Anchor));
         foreach (var policy in Current())
         {
             Add(policy.Folder.Manifest.Name, policy);
@@ -142,7 +146,7 @@ public sealed class PolicyRegistry : IHostedService, IDisposable
 
     private string NameOf(string model) => model switch
     {
-        AnchorAlias => _models.Anchor,
+        AnchorAlias or AutoAlias => _models.Anchor,
         DistilledAlias => _models.Distilled,
         _ => model,
     };

@@ -7,14 +7,14 @@ namespace Serving.Kernels;
 /// Rotary position embedding (arXiv:2104.09864) in Hugging Face's layout: the first half of a head turns against the second. Immutable after
 /// construction.
 /// </summary>
-/// <param name="frequencies">Radians per position of each pair, [hd / 2], hd a multiple of 16.</param>
-/// <param name="positions">Positions 0 to positions - 1 can be asked for.</param>
 public sealed unsafe class RotaryTable : IDisposable
 {
     private readonly int _half;
     private readonly float* _cos;
     private readonly float* _sin;
 
+    /// <param name="frequencies">Radians per position of each pair, [hd / 2], hd a multiple of 16.</param>
+    /// <param name="positions">Positions 0 to positions - 1 can be asked for.</param>
     public RotaryTable(IReadOnlyList<double> frequencies, int positions)
     {
         _half = frequencies.Count;

@@ -56,8 +56,8 @@ public static class ModelEndpoints
     public static RouteGroupBuilder MapModels(this IEndpointRouteBuilder routes)
     {
         var group = routes.MapGroup("/v1/models").WithTags("Models");
-        group.MapGet("/", List);
-        group.MapGet("/{id}", Get);
+        group.MapGet("/", List).WithSummary("Every name that a request may put into \"model\" now.");
+        group.MapGet("/{id}", Get).WithSummary("One of these names.");
         return group;
     }
 

@@ -21,6 +21,8 @@ public sealed record ApiError(int Status, string Type, string Code, string Messa
     public const string InvalidRequest = "invalid_request_error";
     public const string ServerError = "server_error";
 
+    private const string ShouldRetry = "x-should-retry";
+
     /// <summary>A 400 that names the field at fault.</summary>
     public static ApiError BadRequest(string message, string? parameter, string code = "invalid_value") =>
         new(StatusCodes.Status400BadRequest, InvalidRequest, code, message, parameter);
@@ -45,7 +47,12 @@ public sealed record ApiError(int Status, string Type, string Code, string Messa
             var seconds = Math.Max(1, (int)Math.Ceiling(wait.TotalSeconds));
             response.Headers.RetryAfter = seconds.ToString(CultureInfo.InvariantCulture);
             response.Headers["retry-after-ms"] = Math.Max(1, (long)wait.TotalMilliseconds).ToString(CultureInfo.InvariantCulture);
-            response.Headers["x-should-retry"] = "true";
+            response.Headers[ShouldRetry] = "true";
+        }
+        else if (Status == StatusCodes.Status504GatewayTimeout)
+        {
+            // Clients retry every 5xx by themselves, but this request would take as long again.
+            response.Headers[ShouldRetry] = "false";
         }
 
         return response.WriteAsJsonAsync(Body, ObservabilityJson.Readable.ApiErrorBody, cancellationToken: context.RequestAborted);

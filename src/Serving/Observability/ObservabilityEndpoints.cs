@@ -28,7 +28,8 @@ public sealed record VersionBody(string Version);
 /// <summary>Request ids, the error shape, the probes, metrics and traces.</summary>
 public static class ObservabilityEndpoints
 {
-    internal static string ProductVersion { get; } =
+    /// <summary>Version of this build.</summary>
+    public static string ProductVersion { get; } =
         typeof(ObservabilityEndpoints).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "0";
 
     public static IHostApplicationBuilder AddObservability(this IHostApplicationBuilder builder)
@@ -46,16 +47,28 @@ public static class ObservabilityEndpoints
 
     public static IEndpointRouteBuilder MapObservability(this IEndpointRouteBuilder routes)
     {
-        routes.MapGet("/livez", Live);
-        routes.MapGet("/readyz", Ready);
-        routes.MapGet("/health", Ready);                               // vLLM's, TGI's and llama.cpp's name for it
-        routes.MapGet("/version", Version);
+        var group = routes.MapGroup("").WithTags("Observability");
+        group.MapGet("/livez", Live).WithSummary("Whether the process lives.").Produces<HealthBody>();
+        foreach (var path in new[] { "/readyz", "/health" })           // the second is vLLM's, TGI's and llama.cpp's name for it
+        {
+            group.MapGet(path, Ready).WithSummary("Whether everything is loaded; if not, what is missing.")
+                .Produces<HealthBody>().Produces<HealthBody>(StatusCodes.Status503ServiceUnavailable);
+        }
+
+        group.MapGet("/version", Version).WithSummary("The version of the server.").Produces<VersionBody>();
         if (routes.ServiceProvider.GetRequiredService<IOptions<ObservabilityOptions>>().Value.Metrics)
         {
-            routes.MapPrometheusScrapingEndpoint("/metrics");
+            // The exporter maps a bare delegate; what describes the route must be added.
+            var description = ((Delegate)Metrics).Method;
+            routes.MapPrometheusScrapingEndpoint("/metrics").WithTags("Observability").WithSummary("Metrics in the Prometheus text format.")
+                .WithMetadata(new HttpMethodMetadata([HttpMethods.Get]), description, new ProducesResponseTypeMetadata(StatusCodes.Status200OK, typeof(string), ["text/plain"]));
         }
 
         return routes;
+    }
+
+    private static void Metrics()
+    {
     }
 
     private static JsonHttpResult<HealthBody> Live() => Health("alive");

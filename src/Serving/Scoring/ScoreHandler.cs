@@ -15,6 +15,7 @@ public sealed class ScoreHandler(Scorecards scorecards, IOptions<ScoringOptions>
     private const string Aggregation = "mean over sentences; each sentence by the source unit with its largest log-probability of entailment";
 
     private readonly int _mostPairs = options.Value.MaxPairs;
+    private readonly ScoreAdmission _admission = new(options.Value.AdmissionLimit);
 
     /// <summary>/v1/score.</summary>
     public Task<ScoreAnswer> ScoreAsync(HttpContext context) => AnswerAsync(context, async (fields, cancellationToken) =>
@@ -45,6 +46,7 @@ public sealed class ScoreHandler(Scorecards scorecards, IOptions<ScoringOptions>
             NewId("rerank"),
             target.Name,
             Usage(target, pairs),
+            target.Name,
             target.Digest,
             target.Calibration,
             [.. Enumerable.Range(0, raw.Length).OrderByDescending(i => raw[i]).Take(request.TopN).Select(i => new RankedDocument(
@@ -64,9 +66,10 @@ public sealed class ScoreHandler(Scorecards scorecards, IOptions<ScoringOptions>
         }
 
         var pairs = ScoreRequests.Inputs(fields, _mostPairs);
+        using var place = _admission.Enter(pairs.Count);
         var reports = await Task.WhenAll(pairs.Select(pair => model.JudgeAsync(pair.Source, pair.Answer, cancellationToken)));
         return new ClassifyAnswer(
-            NewId("classify"), "list", Now(), target.Name, target.Digest, Aggregation, [.. reports.Select(Classified)], Usage(target, pairs));
+            NewId("classify"), "list", Now(), target.Name, target.Name, target.Digest, Aggregation, [.. reports.Select(Classified)], Usage(target, pairs));
     });
 
     /// <summary>/v1/reward.</summary>
@@ -77,6 +80,7 @@ public sealed class ScoreHandler(Scorecards scorecards, IOptions<ScoringOptions>
         var card = scorecards.Find(target.Name)
             ?? throw RequestFields.Invalid("model", $"is the scorer \"{target.Name}\"; /v1/reward gives a scorecard: {string.Join(", ", scorecards.Names)}.");
         var (source, answer) = ScoreRequests.Conversation(fields);
+        using var place = _admission.Enter(1);
         var score = await card.ScoreAsync(source, answer, cancellationToken);
         return new RewardAnswer(
             NewId("reward"),
@@ -104,8 +108,11 @@ public sealed class ScoreHandler(Scorecards scorecards, IOptions<ScoringOptions>
         return await answer(new RequestFields(body.RootElement, ""), context.RequestAborted);
     }
 
-    private static Task<double[]> RawAsync(ScoreTarget target, IReadOnlyList<ScorePair> pairs, CancellationToken cancellationToken) =>
-        Task.WhenAll(pairs.Select(pair => target.RawAsync(pair.Source, pair.Answer, cancellationToken)));
+    private async Task<double[]> RawAsync(ScoreTarget target, IReadOnlyList<ScorePair> pairs, CancellationToken cancellationToken)
+    {
+        using var place = _admission.Enter(pairs.Count);
+        return await Task.WhenAll(pairs.Select(pair => target.RawAsync(pair.Source, pair.Answer, cancellationToken)));
+    }
 
     private static ClassifiedPair Classified(EntailmentReport report, int index)
     {

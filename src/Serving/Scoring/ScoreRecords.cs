@@ -16,7 +16,10 @@ public sealed record ScoredPair(int Index, string Object, double Score, double R
 public sealed record ScoreUsage(int PromptTokens, int TotalTokens);
 
 /// <summary>Answer of /v1/rerank: best first.</summary>
-public sealed record RerankAnswer(string Id, string Model, ScoreUsage Usage, string ScorerDigest, string Calibration, IReadOnlyList<RankedDocument> Results);
+/// <param name="Scorer">What scored: the scorer or scorecard behind the request's "model".</param>
+/// <param name="Calibration">How raw values become scores in 0..1: "sigmoid" or "exp".</param>
+public sealed record RerankAnswer(
+    string Id, string Model, ScoreUsage Usage, string Scorer, string ScorerDigest, string Calibration, IReadOnlyList<RankedDocument> Results);
 
 public sealed record RankedDocument(
     int Index,
@@ -29,7 +32,7 @@ public sealed record DocumentText(string Text);
 /// <summary>Answer of /classify.</summary>
 /// <param name="Aggregation">How the sentences of an answer become one verdict.</param>
 public sealed record ClassifyAnswer(
-    string Id, string Object, long Created, string Model, string ScorerDigest, string Aggregation, IReadOnlyList<ClassifiedPair> Data, ScoreUsage Usage);
+    string Id, string Object, long Created, string Model, string Scorer, string ScorerDigest, string Aggregation, IReadOnlyList<ClassifiedPair> Data, ScoreUsage Usage);
 
 /// <summary>One pair's classes.</summary>
 /// <param name="Label">The most probable class.</param>

@@ -9,6 +9,7 @@ using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Options;
 using Serving.Models;
 using Serving.Onnx;
+using Serving.Requests;
 
 namespace Serving.Scoring;
 
@@ -37,25 +38,30 @@ public static class ScoringEndpoints
         var group = routes.MapGroup("").WithTags("Scoring");
         foreach (var path in new[] { "/v1/score", "/score" })
         {
-            group.MapPost(path, async (HttpContext context, ScoreHandler handler) => Json(await handler.ScoreAsync(context), ScoringJson.Readable.ScoreAnswer));
+            group.MapPost(path, async (HttpContext context, ScoreHandler handler) => Json(await handler.ScoreAsync(context), ScoringJson.Readable.ScoreAnswer))
+                .WithSummary("Scores of answers to a source.").Takes("ScoreRequest").Gives<ScoreAnswer>();
         }
 
         foreach (var (path, returnDocuments) in new[] { ("/v1/rerank", true), ("/rerank", true), ("/v2/rerank", false) })
         {
             group.MapPost(path, async (HttpContext context, ScoreHandler handler) =>
-                Json(await handler.RerankAsync(context, returnDocuments), ScoringJson.Readable.RerankAnswer));
+                Json(await handler.RerankAsync(context, returnDocuments), ScoringJson.Readable.RerankAnswer))
+                .WithSummary("Documents by their score for a query, best first.").Takes("RerankRequest").Gives<RerankAnswer>();
         }
 
         foreach (var path in new[] { "/v1/classify", "/classify" })
         {
             group.MapPost(path, async (HttpContext context, ScoreHandler handler) =>
-                Json(await handler.ClassifyAsync(context), ScoringJson.Readable.ClassifyAnswer));
+                Json(await handler.ClassifyAsync(context), ScoringJson.Readable.ClassifyAnswer))
+                .WithSummary("Entailment's classes of answers, sentence by sentence.").Takes("ClassifyRequest").Gives<ClassifyAnswer>();
         }
 
         group.MapPost("/v1/reward", async (HttpContext context, ScoreHandler handler) =>
-            Json(await handler.RewardAsync(context), ScoringJson.Readable.RewardAnswer));
+            Json(await handler.RewardAsync(context), ScoringJson.Readable.RewardAnswer))
+            .WithSummary("The whole scorecard of a conversation's last message.").Takes("RewardRequest").Gives<RewardAnswer>();
         group.MapPost("/get_reward", async (HttpContext context, ScoreHandler handler) =>
-            Json(await handler.RewardsAsync(context), ScoringJson.Readable.RewardList));
+            Json(await handler.RewardsAsync(context), ScoringJson.Readable.RewardList))
+            .WithSummary("Raw scores for trainers.").Takes("GetRewardRequest").Gives<RewardList>();
         return routes;
     }
 

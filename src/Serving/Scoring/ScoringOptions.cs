@@ -39,6 +39,10 @@ public sealed class ScoringOptions
     [Range(1, 1_000_000)]
     public int MaxPairs { get; set; } = 1000;
 
+    /// <summary>Pairs of HTTP requests that are scored or wait for it; beyond it requests are refused with 429. Best-of-N has its own limit before it.</summary>
+    [Range(1, 100_000_000)]
+    public int AdmissionLimit { get; set; } = 16_384;
+
     [ValidateObjectMembers]
     public StyleOptions Style { get; set; } = new();
 }

@@ -5,7 +5,7 @@ using Xunit;
 namespace Serving.SystemTests.Clients;
 
 /// <summary>A parser of the Prometheus text format that others wrote, from npm, against /metrics of the whole server.</summary>
-public sealed class PrometheusParserTests
+public sealed class PrometheusParserTests(NodeClient node) : IClassFixture<NodeClient>
 {
     private static readonly Dictionary<string, string[]> _histograms = new()
     {
@@ -31,8 +31,7 @@ public sealed class PrometheusParserTests
         JsonNode families;
         do
         {
-            using var client = new NodeClient(app.Client.BaseAddress!, "metrics", "metrics.mjs");
-            families = await client.ResultAsync(Token);
+            families = await node.RunAsync(app, "metrics.families", "", Token);
         }
         while (Family(families, "serving_request_candidates") is null);        // noted when the answer's last byte has left
 

@@ -171,6 +171,23 @@ public sealed class BestOfNAnswersTests(ReadyApp fixture) : IClassFixture<ReadyA
         Assert.Equal(ranked.Sum(c => c!["tokens"]!.AsArray().Count), (int)reply.Json["best_of_n"]!["tokens_spent"]!);
     }
 
+    [Fact]
+    public async Task Every_listed_model_can_be_asked_and_so_can_the_ones_that_an_error_lists()
+    {
+        var app = await fixture.AppAsync(Token);
+        var list = JsonNode.Parse(await app.Client.GetStringAsync("/v1/models", Token))!;
+        string[] models = [.. list["data"]!.AsArray().Select(model => (string)model!["id"]!)];
+
+        var refused = await app.ChatAsync("nobody", Message, "\"max_tokens\":1", Token);
+
+        Assert.Equal(["best-of-n", "distilled", "auto", "anchor", "anchor@1", "student", "student@1"], models);
+        Assert.Contains(string.Join(", ", models), (string?)refused.Json["error"]!["message"], StringComparison.Ordinal);
+        foreach (var model in models)
+        {
+            Assert.Equal(HttpStatusCode.OK, (await app.ChatAsync(model, Message, "\"max_tokens\":1", Token)).Status);
+        }
+    }
+
     [Theory]
     [InlineData("best-of-n", "", "anchor@1", 16)]
     [InlineData("auto", "", "anchor@1", 16)]

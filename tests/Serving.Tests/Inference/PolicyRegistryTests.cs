@@ -68,7 +68,7 @@ public sealed class PolicyRegistryTests : IDisposable
         Assert.All(["", "Anchor", "reward", "anchor@2", "anchor@01", "anchor@", "best-of-n@1", "@1"], model => Assert.Null(registry.Acquire(model)));
         Assert.Equal(["anchor@1", "student@1"], registry.Current().Select(policy => policy.Id).Order());
         Assert.Equal(
-            ["anchor", "anchor@1", "best-of-n", "distilled", "student", "student@1"], registry.Served().Select(model => model.Id).Order(StringComparer.Ordinal));
+            ["anchor", "anchor@1", "auto", "best-of-n", "distilled", "student", "student@1"], registry.Served().Select(model => model.Id).Order(StringComparer.Ordinal));
         Assert.All(registry.Served(), model => Assert.Equal(64, model.MaxTokens));
     }
 
@@ -90,7 +90,7 @@ public sealed class PolicyRegistryTests : IDisposable
         using var distilled = registry.Acquire("distilled")!;
         Assert.Same(anchor.Value, distilled.Value);
         Assert.Equal(1, loads);
-        Assert.Equal(["best-of-n", "distilled", "anchor", "anchor@1"], registry.Served().Select(model => model.Id));
+        Assert.Equal(["best-of-n", "distilled", "auto", "anchor", "anchor@1"], registry.Served().Select(model => model.Id));
     }
 
     [Fact]
@@ -335,7 +335,7 @@ public sealed class PolicyRegistryTests : IDisposable
         var models = await client.GetFromJsonAsync<JsonObject>("/v1/models", Cancellation);
         var student = await client.GetFromJsonAsync<JsonObject>("/v1/models/distilled", Cancellation);
 
-        Assert.Equal(6, models!["data"]!.AsArray().Count);
+        Assert.Equal(7, models!["data"]!.AsArray().Count);
         Assert.Equal("student@1", (string?)student!["root"]);
         Assert.Equal(128, (int?)student["max_model_len"]);
         Publish("student", seed: 3);

@@ -36,6 +36,7 @@ public sealed class ScoreEndpointsTests(ReadyApp fixture) : IClassFixture<ReadyA
             Assert.Equal(raw.Select(Relevance), Numbers(scored.Json["data"], "score"));
             Assert.Equal(Enumerable.Range(0, 4), scored.Json["data"]!.AsArray().Select(item => (int)item!["index"]!));
             Assert.All(scored.Json["data"]!.AsArray(), item => Assert.Equal(cards.Scorers[model].Digest, (string?)item!["scorer_digest"]));
+            Assert.Equal((model, cards.Scorers[model].Digest), ((string?)ranked.Json["scorer"], (string?)ranked.Json["scorer_digest"]));
             int[] order = [.. Enumerable.Range(0, 4).OrderByDescending(i => raw[i])];
             Assert.Equal(order, ranked.Json["results"]!.AsArray().Select(item => (int)item!["index"]!));
             Assert.Equal(order.Select(i => Relevance(raw[i])), Numbers(ranked.Json["results"], "relevance_score"));

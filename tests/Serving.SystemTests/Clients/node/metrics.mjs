@@ -1,8 +1,11 @@
-// Reads a server's /metrics with the package parse-prometheus-text-format. Usage: node metrics.mjs <base URL>; the output is every family as JSON.
+// Reads a server's /metrics with the package parse-prometheus-text-format.
 import parse from 'parse-prometheus-text-format';
 
-const response = await fetch(new URL('/metrics', process.argv[2]));
-if (!response.ok) {
-  throw new Error(`/metrics answers ${response.status}`);
+/** Every family. */
+export async function families(order) {
+  const response = await fetch(`${order.server}metrics`);
+  if (!response.ok) {
+    throw new Error(`/metrics answers ${response.status}`);
+  }
+  return parse(await response.text());
 }
-console.log(JSON.stringify(parse(await response.text())));
