@@ -28,12 +28,12 @@ internal sealed class PairLine
     public string Answer { get; private set; } = "";
 
     /// <summary>Reads a line; never throws on its content.</summary>
-    public static PairLine Parse(Line line, int longestLine)
+    public static PairLine Parse(Line line)
     {
         var number = line.Number.ToString(System.Globalization.CultureInfo.InvariantCulture);
         if (line.TooLong)
         {
-            return new PairLine(number, $"the line is longer than {longestLine} bytes");
+            return new PairLine(number, $"the line is longer than {Line.Longest} bytes");
         }
 
         if (!Utf8.IsValid(line.Bytes.Span))

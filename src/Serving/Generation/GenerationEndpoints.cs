@@ -28,6 +28,7 @@ public static class GenerationEndpoints
         services.AddSingleton<PromptEchoes>();
         services.AddSingleton<AnswerStream>();
         services.AddSingleton<GenerationHandler>();
+        services.AddSingleton<GenerationRoutes>();
         services.AddSingleton<TokenizeHandler>();
         services.AddSingleton<ApiErrorRule>(GenerationErrors.Describe);
         services.AddSingleton(p => Policies(p.GetRequiredService<PolicyRegistry>()));

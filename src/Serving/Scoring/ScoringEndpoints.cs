@@ -1,7 +1,5 @@
-using System.Text.Json.Serialization.Metadata;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
-using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
@@ -9,6 +7,7 @@ using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Options;
 using Serving.Models;
 using Serving.Onnx;
+using Serving.Requests;
 
 namespace Serving.Scoring;
 
@@ -27,6 +26,7 @@ public static class ScoringEndpoints
             services.GetRequiredService<IOptions<OnnxOptions>>(),
             services.GetRequiredService<ModelStore>()));
         builder.Services.AddSingleton<ScoreHandler>();
+        builder.Services.AddSingleton<ScoreRoutes>();
         builder.Services.AddHostedService<ScorerLoader>();
         return builder;
     }
@@ -34,30 +34,11 @@ public static class ScoringEndpoints
     /// <summary>Scores over HTTP, in the shapes of vLLM, Jina, Cohere and OpenRLHF.</summary>
     public static IEndpointRouteBuilder MapScoring(this IEndpointRouteBuilder routes)
     {
-        var group = routes.MapGroup("").WithTags("Scoring");
-        foreach (var path in new[] { "/v1/score", "/score" })
+        foreach (var route in routes.ServiceProvider.GetRequiredService<ScoreRoutes>().All)
         {
-            group.MapPost(path, async (HttpContext context, ScoreHandler handler) => Json(await handler.ScoreAsync(context), ScoringJson.Readable.ScoreAnswer));
+            routes.MapJson(route).WithTags("Scoring");
         }
 
-        foreach (var (path, returnDocuments) in new[] { ("/v1/rerank", true), ("/rerank", true), ("/v2/rerank", false) })
-        {
-            group.MapPost(path, async (HttpContext context, ScoreHandler handler) =>
-                Json(await handler.RerankAsync(context, returnDocuments), ScoringJson.Readable.RerankAnswer));
-        }
-
-        foreach (var path in new[] { "/v1/classify", "/classify" })
-        {
-            group.MapPost(path, async (HttpContext context, ScoreHandler handler) =>
-                Json(await handler.ClassifyAsync(context), ScoringJson.Readable.ClassifyAnswer));
-        }
-
-        group.MapPost("/v1/reward", async (HttpContext context, ScoreHandler handler) =>
-            Json(await handler.RewardAsync(context), ScoringJson.Readable.RewardAnswer));
-        group.MapPost("/get_reward", async (HttpContext context, ScoreHandler handler) =>
-            Json(await handler.RewardsAsync(context), ScoringJson.Readable.RewardList));
         return routes;
     }
-
-    private static JsonHttpResult<T> Json<T>(T answer, JsonTypeInfo<T> type) => TypedResults.Json(answer, type);
 }

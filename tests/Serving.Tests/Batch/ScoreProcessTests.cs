@@ -31,7 +31,8 @@ public sealed class ScoreProcessTests : IDisposable
         using (var scorer = new Scorecards(Options.Create(new ScoringOptions()), Options.Create(new OnnxOptions()), store))
         {
             scorer.Load();
-            await new ScoreJob(scorer.Default, window: 64).RunAsync(_folder.File("pairs.jsonl"), _folder.File("expected.jsonl"), null, cancellationToken);
+            using var input = JsonLinesInput.Open(_folder.File("pairs.jsonl"));
+            await new ScoreJob(new PairWork(scorer.Default), window: 64).RunAsync(input, _folder.File("expected.jsonl"), null, cancellationToken);
         }
 
         var left = new List<long>();
