@@ -38,6 +38,8 @@ internal sealed class BatchHost : IDisposable
 
     public ScoringOptions Scoring => Options<ScoringOptions>();
 
+    public string ModelsRoot => Service<ModelStore>().Root;
+
     public RequestOptions Requests => Options<RequestOptions>();
 
     /// <summary>Every route that a file of requests may name.</summary>

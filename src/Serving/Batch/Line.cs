@@ -17,8 +17,11 @@ internal sealed record Line(long Number, ReadOnlyMemory<byte> Bytes, string Dige
     private const int DigestBytes = 8;
 
     /// <summary>A row or record of an input that is no file of lines.</summary>
-    public static Line Of(long number, ReadOnlyMemory<byte> content) =>
-        new(number, content.Length > Longest ? default : content, DigestOf(SHA256.HashData(content.Span)), number, content.Length > Longest, Whole: true);
+    /// <param name="number">From 1.</param>
+    /// <param name="content">What counts as its text.</param>
+    /// <param name="longest">Longer content is told as too long.</param>
+    public static Line Of(long number, ReadOnlyMemory<byte> content, long longest = Longest) =>
+        new(number, content.Length > longest ? default : content, DigestOf(SHA256.HashData(content.Span)), number, content.Length > longest, Whole: true);
 
     /// <summary>What is kept of a SHA-256: chance meetings do not matter, since lines are compared one by one.</summary>
     public static string DigestOf(ReadOnlySpan<byte> sha256) => Convert.ToHexStringLower(sha256[..DigestBytes]);

@@ -27,6 +27,13 @@ internal sealed class PairLine
 
     public string Answer { get; private set; } = "";
 
+    /// <summary>The id as a text: a JSON string without its quotes, anything else as it is.</summary>
+    public string IdText => Id.StartsWith('"') ? JsonSerializer.Deserialize<string>(Id)! : Id;
+
+    /// <summary>The other fields as one JSON object, or null when there are none.</summary>
+    public string? Others => _extra.Count == 0 ? null
+        : $"{{{string.Join(',', _extra.Select(extra => $"{JsonSerializer.Serialize(extra.Name)}:{extra.Json}"))}}}";
+
     /// <summary>Reads a line; never throws on its content.</summary>
     public static PairLine Parse(Line line)
     {

@@ -26,17 +26,21 @@ public static class ScoreCommand
     {
         var input = new Option<string>("--in")
         {
-            Description = "JSON Lines of {\"id\"?, \"source\", \"answer\"} or of OpenAI's batch requests.",
+            Description = "JSON Lines of {\"id\"?, \"source\", \"answer\"}, of OpenAI's batch requests or (with --n) of prompts; a .parquet file; an RLDS folder.",
             Required = true,
         };
-        var output = new Option<string>("--out") { Description = "What to write; when it exists, the run goes on behind its last line.", Required = true };
+        var output = new Option<string>("--out") { Description = "JSON Lines, a .parquet file or (of a log) a folder; a run that was broken off goes on.", Required = true };
         var models = new Option<string?>("--models") { Description = "Registry root [default: Models:Root of the configuration]." };
         var scorecard = new Option<string?>("--scorecard") { Description = "Scorecard to apply [default: Scoring:Scorecard of the configuration]." };
         var batch = new Option<int?>("--batch") { Description = "Most pairs per run of a model; scores do not depend on it." };
-        var command = new Command("score", "Scores the answers of a file. Settings as the server takes them: --Section:Key=value.")
+        var sourceField = new Option<string>("--source-field") { Description = "Text of the source in an RLDS dataset that is no log of ours.", DefaultValueFactory = _ => "observation/text" };
+        var answerField = new Option<string>("--answer-field") { Description = "Text of the answer in it.", DefaultValueFactory = _ => "action/text" };
+        var group = new GroupOptions();
+        var command = new Command("score", "Scores or answers what a file holds. Settings as the server takes them: --Section:Key=value.")
         {
-            input, output, models, scorecard, batch,
+            input, output, models, scorecard, batch, sourceField, answerField,
         };
+        group.AddTo(command);
         command.TreatUnmatchedTokensAsErrors = false;
         command.SetAction(async (parsed, cancellationToken) =>
         {
@@ -52,10 +56,25 @@ public static class ScoreCommand
                 settings[key] = value;
             }
 
-            return await RunAsync(new ScoreSettings(parsed.GetRequiredValue(input), parsed.GetRequiredValue(output)), settings, cancellationToken);
+            var asked = new ScoreSettings(parsed.GetRequiredValue(input), parsed.GetRequiredValue(output))
+            {
+                Group = group.Of(parsed),
+                SourceField = parsed.GetRequiredValue(sourceField),
+                AnswerField = parsed.GetRequiredValue(answerField),
+            };
+            if (asked.Group is { } draws)
+            {
+                settings[$"{ModelOptions.Section}:{nameof(ModelOptions.Anchor)}"] = draws.Policy;
+                settings[$"{ModelOptions.Section}:{nameof(ModelOptions.Distilled)}"] = draws.Policy;        // no other policy is loaded
+            }
+
+            return await RunAsync(asked, settings, cancellationToken);
         });
         return command;
     }
+
+    /// <summary>Lines in flight for batches of so many pairs.</summary>
+    internal static int Window(int batch) => Math.Max(LeastLines, batch * LinesPerRow);
 
     /// <summary>Key and value of "--Section:Key=value"; null for anything else.</summary>
     private static (string Key, string Value)? Setting(string token)
@@ -104,13 +123,12 @@ public static class ScoreCommand
                 stop.Cancel();
             }
 
-            var job = new ScoreJob(plan.Work, Math.Max(LeastLines, host.Scoring.MaxBatch * LinesPerRow));
-            using var input = plan.Open();
-            var summary = await WithProgressAsync(progress => job.RunAsync(input, plan.Lines, progress, stop.Token));
+            var summary = await WithProgressAsync(progress => ScoreRun.RunAsync(plan, Window(host.Scoring.MaxBatch), progress, stop.Token));
             await Console.Error.WriteLineAsync(string.Create(
                 CultureInfo.InvariantCulture,
                 $"{summary.Lines} lines in {settings.Output} by {plan.Work.Name}: {summary.Errors} with errors"
-                + $"{(summary.Errors > 0 ? $" (see {ScoreFiles.ErrorsPath(plan.Lines)})" : "")}, {summary.Resumed} from an earlier run."));
+                + $"{(summary.Errors > 0 ? $" (see {plan.Paths.Errors})" : "")}, {summary.Resumed} from an earlier run"
+                + $"{(summary.Empty > 0 ? $", {summary.Empty} without a preference" : "")}."));
             return summary.Errors == 0 ? 0 : SomeFailed;
         }
         catch (OperationCanceledException)

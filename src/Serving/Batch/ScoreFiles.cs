@@ -1,30 +1,29 @@
-using System.Text.Json;
+using System.Security.Cryptography;
 
 namespace Serving.Batch;
 
 /// <summary>
-/// The output and its sidecar, "&lt;out&gt;.progress": one header line (what scored, digest), then a <see cref="SidecarEntry"/> per input line. An entry is
+/// The result lines and their sidecar, "&lt;out&gt;.progress": one header line (what scored, digest), then a <see cref="SidecarEntry"/> per input line. An entry is
 /// written before its output line, so after a kill at any moment the sidecar covers every whole output line. Opening cuts both to the lines
 /// that they have in common and checks these against the input. One writer at a time, held by a lock on the sidecar. Not thread-safe.
 /// </summary>
 internal sealed class ScoreFiles : IDisposable
 {
-    private const int Format = 2;
     private const int FlushAt = 1 << 16;
 
-    private readonly string _path;
+    private readonly ScorePaths _paths;
     private readonly FileStream _out;
     private readonly FileStream _sidecar;
     private readonly ErrorFile _errors;
     private readonly MemoryStream _outBuffer = new();
     private readonly MemoryStream _sidecarBuffer = new();
 
-    private ScoreFiles(string path, FileStream output, FileStream sidecar)
+    private ScoreFiles(ScorePaths paths, FileStream output, FileStream sidecar)
     {
-        _path = path;
+        _paths = paths;
         _out = output;
         _sidecar = sidecar;
-        _errors = new ErrorFile(ErrorsPath(path));
+        _errors = new ErrorFile(paths.Errors);
     }
 
     /// <summary>Input lines that an earlier run has done and that stay done.</summary>
@@ -36,21 +35,17 @@ internal sealed class ScoreFiles : IDisposable
     /// <summary>Those of them that rightly gave nothing.</summary>
     public long DoneEmpty { get; private set; }
 
-    public static string SidecarPath(string path) => path + ".progress";
-
-    public static string ErrorsPath(string path) => path + ".errors";
-
     /// <summary>Opens the files and moves <paramref name="input"/> behind the lines that are done.</summary>
     /// <exception cref="BatchException">The files are not of this input and work, or in use.</exception>
-    public static ScoreFiles Open(string path, InputLines input, LineWork work)
+    public static ScoreFiles Open(ScorePaths paths, InputLines input, LineWork work)
     {
         FileStream? output = null;
         FileStream? sidecar = null;
         try
         {
-            sidecar = OpenFile(SidecarPath(path), FileShare.None);        // the lock; readers may follow the output
-            output = OpenFile(path, FileShare.Read);
-            var files = new ScoreFiles(path, output, sidecar);
+            sidecar = OpenFile(paths.Progress, FileShare.None);        // the lock; readers may follow the output
+            output = OpenFile(paths.Lines, FileShare.Read);
+            var files = new ScoreFiles(paths, output, sidecar);
             files.Resume(input, work);
             return files;
         }
@@ -65,7 +60,7 @@ internal sealed class ScoreFiles : IDisposable
     /// <summary>Adds what came of an input line; it may stay in memory until <see cref="Flush"/>.</summary>
     public void Append(Line input, LineResult result)
     {
-        var output = result.Output is null ? null : Line.DigestOf(System.Security.Cryptography.SHA256.HashData(result.Output.AsSpan(0, result.Output.Length - 1)));
+        var output = result.Output is null ? null : Line.DigestOf(SHA256.HashData(result.Output.AsSpan(0, result.Output.Length - 1)));
         _sidecarBuffer.Write(new SidecarEntry(input.Digest, output, result.Failed).ToBytes());
         _outBuffer.Write(result.Output);
         if (result.Failed)
@@ -121,13 +116,13 @@ internal sealed class ScoreFiles : IDisposable
         var header = known.Read() is { Whole: true } first ? first : null;
         if (header is null && _out.Length > 0)
         {
-            throw new BatchException($"{_path}: holds data, but {SidecarPath(_path)}, which says what it was made from, is missing. "
+            throw new BatchException($"{_paths.Lines}: holds data, but {_paths.Progress}, which says what it was made from, is missing. "
                 + "Name another --out or delete it.");
         }
 
-        if (header is null && File.Exists(ErrorsPath(_path)))
+        if (header is null && File.Exists(_paths.Errors))
         {
-            throw new BatchException($"{ErrorsPath(_path)}: is there already, and not of this run. Name another --out or delete it.");
+            throw new BatchException($"{_paths.Errors}: is there already, and not of this run. Name another --out or delete it.");
         }
 
         _errors.Clear();
@@ -148,13 +143,13 @@ internal sealed class ScoreFiles : IDisposable
 
             if (line?.Digest != done.Output)
             {
-                throw new BatchException($"{_path}: line {line!.Number} is not what was written there. {Other}");
+                throw new BatchException($"{_paths.Lines}: line {line!.Number} is not what was written there. {Other}");
             }
 
-            var source = input.Read() ?? throw new BatchException($"{_path}: has more lines than the input, so it was made from another one. {Other}");
+            var source = input.Read() ?? throw new BatchException($"{_paths.Lines}: has more lines than the input, so it was made from another one. {Other}");
             if (source.Digest != done.Input)
             {
-                throw new BatchException($"{_path}: was made from another input: line {source.Number} has changed. {Other}");
+                throw new BatchException($"{_paths.Lines}: was made from another input: line {source.Number} has changed. {Other}");
             }
 
             if (done.Failed && line is not null)
@@ -173,39 +168,25 @@ internal sealed class ScoreFiles : IDisposable
         Cut(_sidecar, Done == 0 ? 0 : sidecarEnd);
         if (Done == 0)
         {
-            _sidecar.Write([.. JsonSerializer.SerializeToUtf8Bytes(new Header(Format, work.Name, work.Digest)), (byte)'\n']);
+            _sidecar.Write(ScoreHeader.Of(work).ToBytes());
         }
     }
 
-    private string Other => $"Name another --out, or delete it and {SidecarPath(_path)}.";
+    private string Other => $"Name another --out, or delete it and {_paths.Progress}.";
 
     private void CheckHeader(Line header, LineWork work)
     {
-        Header? fields;
-        try
-        {
-            fields = JsonSerializer.Deserialize<Header>(header.Bytes.Span);
-        }
-        catch (JsonException)
-        {
-            fields = null;
-        }
-
-        if (fields?.Format != Format)
-        {
-            throw NotOurs();
-        }
-
-        if (fields.Digest != work.Digest)
+        var made = ScoreHeader.Parse(header.Bytes.Span) ?? throw NotOurs();
+        if (made.Digest != work.Digest)
         {
             throw new BatchException(
-                $"{_path}: its lines were made by {fields.Work} ({fields.Digest}), "
+                $"{_paths.Lines}: its lines were made by {made.Work} ({made.Digest}), "
                 + $"but now it is {work.Name} ({work.Digest}): weights, models or options have changed. {Other}");
         }
     }
 
     private BatchException NotOurs() =>
-        new($"{SidecarPath(_path)}: is not a progress file of this version. Name another --out, or delete both files.");
+        new($"{_paths.Progress}: is not a progress file of this version. Name another --out, or delete both files.");
 
     private static void Cut(FileStream file, long length)
     {
@@ -218,6 +199,4 @@ internal sealed class ScoreFiles : IDisposable
         file.Write(buffer.GetBuffer().AsSpan(0, (int)buffer.Length));
         buffer.SetLength(0);
     }
-
-    private sealed record Header(int Format, string Work, string Digest);
 }

@@ -28,15 +28,15 @@ internal sealed class ScoreJob(LineWork work, int window)
     private long _errors;
     private long _empty;
 
-    /// <summary>Works on <paramref name="input"/> into <paramref name="output"/>, going on behind the lines that are already done.</summary>
+    /// <summary>Works on <paramref name="input"/> into <paramref name="paths"/>, going on behind the lines that are already done.</summary>
     /// <param name="input">Lines from the first one on.</param>
-    /// <param name="output">JSON Lines to write.</param>
+    /// <param name="paths">Where its lines go.</param>
     /// <param name="progress">May be null.</param>
     /// <param name="cancellationToken">Stops after the lines that are done; a later run goes on there.</param>
     /// <exception cref="BatchException">A file cannot be used.</exception>
-    public async Task<ScoreSummary> RunAsync(InputLines input, string output, IProgress<ScoreProgress>? progress, CancellationToken cancellationToken)
+    public async Task<ScoreSummary> RunAsync(InputLines input, ScorePaths paths, IProgress<ScoreProgress>? progress, CancellationToken cancellationToken)
     {
-        using var files = ScoreFiles.Open(output, input, work);
+        using var files = ScoreFiles.Open(paths, input, work);
         (_lines, _errors, _empty) = (files.Done, files.DoneErrors, files.DoneEmpty);
         progress?.Report(new(_lines, input.Position, input.Length));
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);

@@ -39,6 +39,23 @@ public sealed class GenerationHandler(
     /// <exception cref="ApiException">The body is wrong, or asks for a stream or for an early stop learnt from other requests.</exception>
     public async Task<byte[]> AnswerAsync(AnswerKind kind, JsonElement body, RequestStamp stamp, CancellationToken cancellationToken)
     {
+        using var job = Begin(kind, body, stamp);
+        return (await WholeAsync(job, cancellationToken)).Answer;
+    }
+
+    /// <summary>All candidates of a conversation's body that asks for Best-of-N, with their totals; the same rules.</summary>
+    /// <exception cref="ApiException">The body is wrong.</exception>
+    public async Task<RankedGroup> RankAsync(JsonElement body, RequestStamp stamp, CancellationToken cancellationToken)
+    {
+        using var job = Begin(AnswerKind.Chat, body, stamp);
+        var count = job.Candidates ?? throw RequestFields.Missing("best_of_n", "how many candidates to rank.");
+        var result = await bestOfN.GenerateAsync(job, count, cancellationToken);
+        var prompt = job.Prompts[0];
+        return new RankedGroup(prompt.Text, prompt.Source, [.. result.Candidates.Select((candidate, i) => (candidate.Text, result.Ranking!.Scores[i].Total))]);
+    }
+
+    private GenerationJob Begin(AnswerKind kind, JsonElement body, RequestStamp stamp)
+    {
         var request = RequestParser.Parse(kind, body, _options);
         if (request.Stream)
         {
@@ -51,8 +68,7 @@ public sealed class GenerationHandler(
                 "best_of_n.early_stop", "is true, which learns from the requests before; in a file of requests send {\"at\": total}.");
         }
 
-        using var job = router.Begin(request, stamp);
-        return (await WholeAsync(job, cancellationToken)).Answer;
+        return router.Begin(request, stamp);
     }
 
     private async Task AnswerAsync(AnswerKind kind, HttpContext context, RequestTelemetry telemetry, CancellationToken cancellationToken)

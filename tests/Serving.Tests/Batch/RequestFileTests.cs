@@ -111,6 +111,34 @@ public sealed class RequestFileTests : IAsyncDisposable
         Assert.False(Directory.Exists(_folder.File("data")));
     }
 
+    [Fact]
+    public async Task Two_hundred_pairs_of_a_file_have_the_bits_that_the_score_route_gives_them()
+    {
+        await _app.ReadyAsync(Token);
+        var random = new Random(8);
+        string[] words = ["compressed", "archives", "address", "books.", "the", "plots.", "Games", "of", "war", "é", "漢字"];
+        string Words(int most) => string.Join(' ', Enumerable.Range(0, 1 + random.Next(most)).Select(_ => words[random.Next(words.Length)]));
+        var pairs = Enumerable.Range(0, 200).Select(_ => (Source: Words(60), Answer: Words(12))).ToArray();
+        await WriteAsync([.. pairs.Select(pair => new JsonObject { ["source"] = pair.Source, ["answer"] = pair.Answer }.ToJsonString())]);
+
+        Assert.Equal(0, await Score());
+
+        var scores = await AnswersAsync();
+        foreach (var model in (string?[])[null, "reward", "entailment", "style"])
+        {
+            var body = new JsonObject
+            {
+                ["model"] = model,
+                ["queries"] = new JsonArray([.. pairs.Select(pair => (JsonNode)pair.Source)]),
+                ["documents"] = new JsonArray([.. pairs.Select(pair => (JsonNode)pair.Answer)]),
+            };
+            var online = (await _app.PostAsync("/v1/score", body.ToJsonString(), Token)).Json["data"]!.AsArray();
+            Assert.Equal(
+                online.Select(score => BitConverter.DoubleToInt64Bits((double)score!["raw_logit"]!)),
+                scores.Select(score => BitConverter.DoubleToInt64Bits(model is null ? (double)score["total"]! : (float)score["scores"]![model]!)));
+        }
+    }
+
     private static string Request(string id, string url, string body) => $$"""{"custom_id":"{{id}}","method":"POST","url":"{{url}}","body":{{body}}}""";
 
     /// <summary>Without what tells one request from an equal one.</summary>

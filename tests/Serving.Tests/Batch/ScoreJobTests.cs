@@ -210,7 +210,7 @@ public sealed class ScoreJobTests : IDisposable
     private async Task<ScoreSummary> Run(CandidateScorer scorer, int window, CancellationToken cancellationToken)
     {
         using var input = JsonLinesInput.Open(Input);
-        return await new ScoreJob(new PairWork(scorer), window).RunAsync(input, Output, null, cancellationToken);
+        return await new ScoreJob(new PairWork(scorer), window).RunAsync(input, ScorePaths.Of(Output, composed: false), null, cancellationToken);
     }
 
     /// <summary>Length of the answer; fails on "fail"; can be held up from a given call on.</summary>
