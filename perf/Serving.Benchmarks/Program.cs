@@ -9,6 +9,9 @@ return args switch
     ["invariance", .. var rest] => await InvarianceBenchmark.Run(rest),
     ["precision", .. var rest] => await PrecisionBenchmark.Run(rest),
     ["score", .. var rest] => ScoreBenchmark.Run(rest),
+    ["batch", .. var rest] => await BatchBenchmark.Run(rest),
+    ["batch-kills", .. var rest] => await BatchKillBenchmark.Run(rest),
+    ["batch-memory", .. var rest] => await BatchMemoryBenchmark.Run(rest),
     ["training", .. var rest] => TrainingBenchmark.Run(rest),
     ["memory", .. var rest] => TrainingMemoryBenchmark.Run(rest),
     ["swap", .. var rest] => SwapBenchmark.Run(rest),
@@ -20,6 +23,6 @@ return args switch
 
 static int Usage()
 {
-    Console.Error.WriteLine("Usage: dotnet run -c Release --project perf/Serving.Benchmarks -- decode | prompt | soak | invariance | precision | score | training | memory | swap | telemetry | load | overhead");
+    Console.Error.WriteLine("Usage: dotnet run -c Release --project perf/Serving.Benchmarks -- decode | prompt | soak | invariance | precision | score | batch | batch-kills | batch-memory | training | memory | swap | telemetry | load | overhead");
     return 1;
 }

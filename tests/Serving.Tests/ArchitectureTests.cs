@@ -25,7 +25,7 @@ public sealed class ArchitectureTests
         ["Scoring"] = ["Models", "Onnx", "Tokenization", "Requests", "Observability"],
         ["Generation"] = ["Models", "Inference", "Scoring", "Episodes", "Tokenization", "Grammar", "Requests", "Observability"],
         ["Import"] = ["Models", "Onnx", "Tokenization", "Inference"],
-        ["Batch"] = ["Scoring", "Models"],
+        ["Batch"] = ["Models", "Inference", "Scoring", "Episodes", "EpisodeTools", "Tokenization", "Generation", "Requests", "Observability"],
         ["Experiments"] = [],
         ["Demo"] = ["Models", "Tokenization", "Experiments"],
     };

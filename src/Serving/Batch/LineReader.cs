@@ -5,8 +5,6 @@ namespace Serving.Batch;
 /// <summary>Reads a file line by line in bounded memory; blank lines and a byte order mark are passed over. Not thread-safe.</summary>
 internal sealed class LineReader(Stream file, int longestLine)
 {
-    private const int DigestBytes = 8;
-
     private readonly byte[] _buffer = new byte[1 << 16];
     private int _next;
     private int _filled;
@@ -68,7 +66,7 @@ internal sealed class LineReader(Stream file, int longestLine)
                 bytes = bytes["\uFEFF"u8.Length..];
             }
 
-            return new Line(_number, bytes, Convert.ToHexStringLower(digest.GetHashAndReset().AsSpan(0, DigestBytes)), _position, tooLong, whole);
+            return new Line(_number, bytes, Line.DigestOf(digest.GetHashAndReset()), _position, tooLong, whole);
         }
     }
 

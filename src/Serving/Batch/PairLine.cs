@@ -27,13 +27,20 @@ internal sealed class PairLine
 
     public string Answer { get; private set; } = "";
 
+    /// <summary>The id as a text: a JSON string without its quotes, anything else as it is.</summary>
+    public string IdText => Id.StartsWith('"') ? JsonSerializer.Deserialize<string>(Id)! : Id;
+
+    /// <summary>The other fields as one JSON object, or null when there are none.</summary>
+    public string? Others => _extra.Count == 0 ? null
+        : $"{{{string.Join(',', _extra.Select(extra => $"{JsonSerializer.Serialize(extra.Name)}:{extra.Json}"))}}}";
+
     /// <summary>Reads a line; never throws on its content.</summary>
-    public static PairLine Parse(Line line, int longestLine)
+    public static PairLine Parse(Line line)
     {
         var number = line.Number.ToString(System.Globalization.CultureInfo.InvariantCulture);
         if (line.TooLong)
         {
-            return new PairLine(number, $"the line is longer than {longestLine} bytes");
+            return new PairLine(number, $"the line is longer than {Line.Longest} bytes");
         }
 
         if (!Utf8.IsValid(line.Bytes.Span))

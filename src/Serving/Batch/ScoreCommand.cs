@@ -1,9 +1,6 @@
 using System.CommandLine;
+using System.Globalization;
 using System.Runtime.InteropServices;
-using Microsoft.Extensions.Configuration;
-using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Hosting;
-using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using Serving.Models;
 using Serving.Scoring;
@@ -12,8 +9,7 @@ using Spectre.Console;
 namespace Serving.Batch;
 
 /// <summary>
-/// The verb "score": JSON Lines of pairs in, JSON Lines of scores out, the same numbers as the server gives. Exit codes: 0 = every line scored,
-/// 1 = some lines report an error, 2 = the run could not start or go on, 130 = stopped (run it again to go on).
+/// The verb "score": scores and answers from a file, the same numbers as the server gives. Formats, resuming and exit codes: docs/batch.md.
 /// </summary>
 public static class ScoreCommand
 {
@@ -21,28 +17,30 @@ public static class ScoreCommand
     private const int CannotRun = 2;
     private const int Stopped = 130;
 
-    /// <summary>Lines in flight per row of a batch: enough for a batch of every padded length to fill.</summary>
-    private const int LinesPerRow = 32;
+    /// <summary>Lines in flight per row of a batch: enough for a batch of nearly every padded length to fill.</summary>
+    private const int LinesPerRow = 128;
+
+    private const int LeastLines = 512;
 
     public static Command Create()
     {
         var input = new Option<string>("--in")
         {
-            Description = "JSON Lines of {\"id\"?, \"source\", \"answer\"}; other fields are passed on.",
+            Description = "JSON Lines of {\"id\"?, \"source\", \"answer\"}, of OpenAI's batch requests or (with --n) of prompts; a .parquet file; an RLDS folder.",
             Required = true,
         };
-        var output = new Option<string>("--out")
-        {
-            Description = "JSON Lines to write; when it exists, the run goes on behind its last line.",
-            Required = true,
-        };
+        var output = new Option<string>("--out") { Description = "JSON Lines, a .parquet file or (of a log) a folder; a run that was broken off goes on.", Required = true };
         var models = new Option<string?>("--models") { Description = "Registry root [default: Models:Root of the configuration]." };
         var scorecard = new Option<string?>("--scorecard") { Description = "Scorecard to apply [default: Scoring:Scorecard of the configuration]." };
         var batch = new Option<int?>("--batch") { Description = "Most pairs per run of a model; scores do not depend on it." };
-        var command = new Command("score", "Scores the answers of a file. Settings as the server takes them: --Section:Key=value.")
+        var sourceField = new Option<string>("--source-field") { Description = "Text of the source in an RLDS dataset that is no log of ours.", DefaultValueFactory = _ => "observation/text" };
+        var answerField = new Option<string>("--answer-field") { Description = "Text of the answer in it.", DefaultValueFactory = _ => "action/text" };
+        var group = new GroupOptions();
+        var command = new Command("score", "Scores or answers what a file holds. Settings as the server takes them: --Section:Key=value.")
         {
-            input, output, models, scorecard, batch,
+            input, output, models, scorecard, batch, sourceField, answerField,
         };
+        group.AddTo(command);
         command.TreatUnmatchedTokensAsErrors = false;
         command.SetAction(async (parsed, cancellationToken) =>
         {
@@ -58,10 +56,25 @@ public static class ScoreCommand
                 settings[key] = value;
             }
 
-            return await RunAsync(parsed.GetRequiredValue(input), parsed.GetRequiredValue(output), settings, cancellationToken);
+            var asked = new ScoreSettings(parsed.GetRequiredValue(input), parsed.GetRequiredValue(output))
+            {
+                Group = group.Of(parsed),
+                SourceField = parsed.GetRequiredValue(sourceField),
+                AnswerField = parsed.GetRequiredValue(answerField),
+            };
+            if (asked.Group is { } draws)
+            {
+                settings[$"{ModelOptions.Section}:{nameof(ModelOptions.Anchor)}"] = draws.Policy;
+                settings[$"{ModelOptions.Section}:{nameof(ModelOptions.Distilled)}"] = draws.Policy;        // no other policy is loaded
+            }
+
+            return await RunAsync(asked, settings, cancellationToken);
         });
         return command;
     }
+
+    /// <summary>Lines in flight for batches of so many pairs.</summary>
+    internal static int Window(int batch) => Math.Max(LeastLines, batch * LinesPerRow);
 
     /// <summary>Key and value of "--Section:Key=value"; null for anything else.</summary>
     private static (string Key, string Value)? Setting(string token)
@@ -74,7 +87,8 @@ public static class ScoreCommand
 
     private static Dictionary<string, string?> Settings(string? models, string? scorecard, int? batch)
     {
-        var settings = new Dictionary<string, string?>();
+        // A file's own window bounds what is in work, so that its lines wait where requests of the many would be refused.
+        var settings = new Dictionary<string, string?> { [$"{ScoringOptions.Section}:{nameof(ScoringOptions.AdmissionLimit)}"] = "1000000" };
         if (models is not null)
         {
             settings[$"{ModelOptions.Section}:{nameof(ModelOptions.Root)}"] = Path.GetFullPath(models);
@@ -87,24 +101,20 @@ public static class ScoreCommand
 
         if (batch is { } rows)
         {
-            settings[$"{ScoringOptions.Section}:{nameof(ScoringOptions.MaxBatch)}"] = rows.ToString(System.Globalization.CultureInfo.InvariantCulture);
+            settings[$"{ScoringOptions.Section}:{nameof(ScoringOptions.MaxBatch)}"] = rows.ToString(CultureInfo.InvariantCulture);
         }
 
         return settings;
     }
 
-    private static async Task<int> RunAsync(string input, string output, Dictionary<string, string?> settings, CancellationToken cancellationToken)
+    private static async Task<int> RunAsync(ScoreSettings settings, Dictionary<string, string?> configuration, CancellationToken cancellationToken)
     {
         try
         {
-            using var host = Host(settings);
-            var scorecards = host.Services.GetRequiredService<Scorecards>();
-            scorecards.Load();
-            var scorer = scorecards.Default;
-            var rows = host.Services.GetRequiredService<IOptions<ScoringOptions>>().Value.MaxBatch;
-            var job = new ScoreJob(scorer, Math.Max(256, rows * LinesPerRow));
+            using var host = BatchHost.Open(configuration);
+            var plan = ScorePlan.Of(settings, host);
 
-            // Asked to stop, keep what is scored; the program leaves these signals to its verbs.
+            // Asked to stop, keep what is done; the program leaves these signals to its verbs.
             using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
             using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
             using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
@@ -114,10 +124,12 @@ public static class ScoreCommand
                 stop.Cancel();
             }
 
-            var summary = await WithProgressAsync(input, progress => job.RunAsync(input, output, progress, stop.Token));
-            await Console.Error.WriteLineAsync(
-                $"{summary.Lines} lines in {output} by scorecard \"{scorer.Scorecard}\": "
-                + $"{summary.Errors} with errors, {summary.Resumed} from an earlier run.");
+            var summary = await WithProgressAsync(progress => ScoreRun.RunAsync(plan, Window(host.Scoring.MaxBatch), progress, stop.Token));
+            await Console.Error.WriteLineAsync(string.Create(
+                CultureInfo.InvariantCulture,
+                $"{summary.Lines} lines in {settings.Output} by {plan.Work.Name}: {summary.Errors} with errors"
+                + $"{(summary.Errors > 0 ? $" (see {plan.Paths.Errors})" : "")}, {summary.Resumed} from an earlier run"
+                + $"{(summary.Empty > 0 ? $", {summary.Empty} without a preference" : "")}."));
             return summary.Errors == 0 ? 0 : SomeFailed;
         }
         catch (OperationCanceledException)
@@ -132,35 +144,25 @@ public static class ScoreCommand
         }
     }
 
-    /// <summary>The server's configuration and registrations, not started.</summary>
-    private static IHost Host(Dictionary<string, string?> settings)
+    private static async Task<ScoreSummary> WithProgressAsync(Func<IProgress<ScoreProgress>, Task<ScoreSummary>> run)
     {
-        var builder = new HostApplicationBuilder(new HostApplicationBuilderSettings { ContentRootPath = AppContext.BaseDirectory });
-        builder.Configuration.AddInMemoryCollection(settings);
-        builder.Logging.ClearProviders();
-        builder.AddModels().AddScoring();
-        return builder.Build();
-    }
-
-    private static async Task<ScoreSummary> WithProgressAsync(string input, Func<IProgress<long>?, Task<ScoreSummary>> run)
-    {
-        if (Console.IsErrorRedirected || !File.Exists(input))
+        if (Console.IsErrorRedirected)
         {
-            return await run(null);
+            return await run(new ProgressText(Console.Error, TimeProvider.System));
         }
 
         var console = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(Console.Error) });
         return await console.Progress()
             .Columns(new TaskDescriptionColumn(), new ProgressBarColumn(), new PercentageColumn(), new RemainingTimeColumn())
-            .StartAsync(async context =>
-            {
-                var bar = context.AddTask("scoring", maxValue: Math.Max(1, new FileInfo(input).Length));
-                return await run(new BarProgress(bar));
-            });
+            .StartAsync(async context => await run(new ProgressBar(context.AddTask("scoring"))));
     }
 
-    private sealed class BarProgress(ProgressTask bar) : IProgress<long>
+    private sealed class ProgressBar(ProgressTask bar) : IProgress<ScoreProgress>
     {
-        public void Report(long value) => bar.Value = value;
+        public void Report(ScoreProgress value)
+        {
+            bar.MaxValue = Math.Max(1, value.Length);
+            bar.Value = value.Position;
+        }
     }
 }

@@ -1,50 +1,52 @@
-using System.Text;
-using System.Text.Json;
+using System.Security.Cryptography;
 
 namespace Serving.Batch;
 
-/// <summary>A run that cannot start or go on. The message says what to do.</summary>
-public sealed class BatchException(string message) : Exception(message);
-
 /// <summary>
-/// The output and its sidecar, "&lt;out&gt;.progress": one header line (scorecard, digest), then one line digest per output line. A sidecar line is
+/// The result lines and their sidecar, "&lt;out&gt;.progress": one header line (what scored, digest), then a <see cref="SidecarEntry"/> per input line. An entry is
 /// written before its output line, so after a kill at any moment the sidecar covers every whole output line. Opening cuts both to the lines
-/// that they have in common and checks these against the input. one writer at a time, held by a lock on the sidecar. Not thread-safe.
+/// that they have in common and checks these against the input. One writer at a time, held by a lock on the sidecar. Not thread-safe.
 /// </summary>
 internal sealed class ScoreFiles : IDisposable
 {
-    private const int Format = 1;
     private const int FlushAt = 1 << 16;
 
+    private readonly ScorePaths _paths;
     private readonly FileStream _out;
     private readonly FileStream _sidecar;
+    private readonly ErrorFile _errors;
     private readonly MemoryStream _outBuffer = new();
     private readonly MemoryStream _sidecarBuffer = new();
 
-    private ScoreFiles(FileStream output, FileStream sidecar)
+    private ScoreFiles(ScorePaths paths, FileStream output, FileStream sidecar)
     {
+        _paths = paths;
         _out = output;
         _sidecar = sidecar;
+        _errors = new ErrorFile(paths.Errors);
     }
 
-    /// <summary>Lines that an earlier run has written and that stay.</summary>
+    /// <summary>Input lines that an earlier run has done and that stay done.</summary>
     public long Done { get; private set; }
 
-    /// <summary>Those of them that report an error.</summary>
+    /// <summary>Those of them that gave an error.</summary>
     public long DoneErrors { get; private set; }
 
+    /// <summary>Those of them that rightly gave nothing.</summary>
+    public long DoneEmpty { get; private set; }
+
     /// <summary>Opens the files and moves <paramref name="input"/> behind the lines that are done.</summary>
-    /// <exception cref="BatchException">The files are not of this input and scorecard, or in use.</exception>
-    public static ScoreFiles Open(string path, LineReader input, string scorecard, string digest, int longestLine)
+    /// <exception cref="BatchException">The files are not of this input and work, or in use.</exception>
+    public static ScoreFiles Open(ScorePaths paths, InputLines input, LineWork work)
     {
         FileStream? output = null;
         FileStream? sidecar = null;
         try
         {
-            sidecar = OpenFile(path + ".progress", FileShare.None);        // the lock; readers may follow the output
-            output = OpenFile(path, FileShare.Read);
-            var files = new ScoreFiles(output, sidecar);
-            files.Resume(path, input, scorecard, digest, longestLine);
+            sidecar = OpenFile(paths.Progress, FileShare.None);        // the lock; readers may follow the output
+            output = OpenFile(paths.Lines, FileShare.Read);
+            var files = new ScoreFiles(paths, output, sidecar);
+            files.Resume(input, work);
             return files;
         }
         catch
@@ -55,12 +57,18 @@ internal sealed class ScoreFiles : IDisposable
         }
     }
 
-    /// <summary>Appends one output line; it may stay in memory until <see cref="Flush"/>.</summary>
-    public void Append(string lineDigest, ReadOnlySpan<byte> line)
+    /// <summary>Adds what came of an input line; it may stay in memory until <see cref="Flush"/>.</summary>
+    public void Append(Line input, LineResult result)
     {
-        _sidecarBuffer.Write(Encoding.ASCII.GetBytes(lineDigest + "\n"));
-        _outBuffer.Write(line);
-        if (_outBuffer.Length >= FlushAt)
+        var output = result.Output is null ? null : Line.DigestOf(SHA256.HashData(result.Output.AsSpan(0, result.Output.Length - 1)));
+        _sidecarBuffer.Write(new SidecarEntry(input.Digest, output, result.Failed).ToBytes());
+        _outBuffer.Write(result.Output);
+        if (result.Failed)
+        {
+            _errors.Add(input, result.Output);
+        }
+
+        if (_outBuffer.Length + _sidecarBuffer.Length >= FlushAt)
         {
             Flush();
         }
@@ -71,6 +79,7 @@ internal sealed class ScoreFiles : IDisposable
     {
         Drain(_sidecarBuffer, _sidecar);
         Drain(_outBuffer, _out);
+        _errors.Flush();
     }
 
     /// <summary>Flushes to the disk.</summary>
@@ -83,6 +92,7 @@ internal sealed class ScoreFiles : IDisposable
 
     public void Dispose()
     {
+        _errors.Dispose();
         _out.Dispose();
         _sidecar.Dispose();
     }
@@ -99,36 +109,58 @@ internal sealed class ScoreFiles : IDisposable
         }
     }
 
-    private void Resume(string path, LineReader input, string scorecard, string digest, int longestLine)
+    private void Resume(InputLines input, LineWork work)
     {
-        var written = new LineReader(_out, 2 * longestLine);        // scores are added to what an input line holds
-        var known = new LineReader(_sidecar, longestLine);
+        var written = new LineReader(_out, int.MaxValue);
+        var known = new LineReader(_sidecar, Line.Longest);
         var header = known.Read() is { Whole: true } first ? first : null;
-        long outEnd = 0, sidecarEnd = header?.End ?? 0;
-        if (header is null && written.Read() is not null)
+        if (header is null && _out.Length > 0)
         {
-            throw new BatchException($"{path}: holds data, but {path}.progress, which says what it was made from, is missing. "
+            throw new BatchException($"{_paths.Lines}: holds data, but {_paths.Progress}, which says what it was made from, is missing. "
                 + "Name another --out or delete it.");
         }
 
-        while (header is not null && written.Read() is { Whole: true } line && known.Read() is { Whole: true } entry)
+        if (header is null && File.Exists(_paths.Errors))
+        {
+            throw new BatchException($"{_paths.Errors}: is there already, and not of this run. Name another --out or delete it.");
+        }
+
+        _errors.Clear();
+        var (outEnd, sidecarEnd) = (0L, header?.End ?? 0);
+        while (header is not null && known.Read() is { Whole: true } entry)
         {
             if (Done == 0)
             {
-                CheckHeader(path, header, scorecard, digest);
+                CheckHeader(header, work);
             }
 
-            var source = input.Read();
-            if (source?.Digest != Encoding.ASCII.GetString(entry.Bytes.Span))
+            var done = SidecarEntry.Parse(entry.Bytes.Span) ?? throw NotOurs();
+            var line = done.Output is null ? null : written.Read();
+            if (done.Output is not null && line is not { Whole: true })
             {
-                throw new BatchException(source is null
-                    ? $"{path}: has more lines than the input, so it was made from another one. Name another --out, or delete it and {path}.progress."
-                    : $"{path}: was made from another input: line {source.Number} has changed. Name another --out, or delete it and {path}.progress.");
+                break;        // its output was not written, or not to its end
             }
 
-            DoneErrors += IsError(path, line, PairLine.Parse(source, longestLine)) ? 1 : 0;
+            if (line?.Digest != done.Output)
+            {
+                throw new BatchException($"{_paths.Lines}: line {line!.Number} is not what was written there. {Other}");
+            }
+
+            var source = input.Read() ?? throw new BatchException($"{_paths.Lines}: has more lines than the input, so it was made from another one. {Other}");
+            if (source.Digest != done.Input)
+            {
+                throw new BatchException($"{_paths.Lines}: was made from another input: line {source.Number} has changed. {Other}");
+            }
+
+            if (done.Failed && line is not null)
+            {
+                _errors.Add(source, [.. line.Bytes.Span, (byte)'\n']);
+            }
+
+            DoneErrors += done.Failed ? 1 : 0;
+            DoneEmpty += line is null ? 1 : 0;
             Done++;
-            (outEnd, sidecarEnd) = (line.End, entry.End);
+            (outEnd, sidecarEnd) = (line?.End ?? outEnd, entry.End);
         }
 
         // What lies behind is a torn line, or was written to one of the files only.
@@ -136,54 +168,25 @@ internal sealed class ScoreFiles : IDisposable
         Cut(_sidecar, Done == 0 ? 0 : sidecarEnd);
         if (Done == 0)
         {
-            _sidecar.Write([.. JsonSerializer.SerializeToUtf8Bytes(new Header(Format, scorecard, digest)), (byte)'\n']);
+            _sidecar.Write(ScoreHeader.Of(work).ToBytes());
         }
     }
 
-    private static void CheckHeader(string path, Line header, string scorecard, string digest)
+    private string Other => $"Name another --out, or delete it and {_paths.Progress}.";
+
+    private void CheckHeader(Line header, LineWork work)
     {
-        Header? fields;
-        try
-        {
-            fields = JsonSerializer.Deserialize<Header>(header.Bytes.Span);
-        }
-        catch (JsonException)
-        {
-            fields = null;
-        }
-
-        if (fields?.Format != Format)
-        {
-            throw new BatchException($"{path}.progress: is not a progress file of this version. Name another --out, or delete both files.");
-        }
-
-        if (fields.Digest != digest)
+        var made = ScoreHeader.Parse(header.Bytes.Span) ?? throw NotOurs();
+        if (made.Digest != work.Digest)
         {
             throw new BatchException(
-                $"{path}: its lines were scored by scorecard \"{fields.Scorecard}\" ({fields.Digest}), "
-                + $"but now it is \"{scorecard}\" ({digest}): weights or models have changed. Name another --out, or delete it and {path}.progress.");
+                $"{_paths.Lines}: its lines were made by {made.Work} ({made.Digest}), "
+                + $"but now it is {work.Name} ({work.Digest}): weights, models or options have changed. {Other}");
         }
     }
 
-    /// <summary>Whether a written line reports an error; it must be of the same id as its input line.</summary>
-    private static bool IsError(string path, Line line, PairLine source)
-    {
-        try
-        {
-            using var json = JsonDocument.Parse(line.Bytes);
-            if (json.RootElement.GetProperty("id").GetRawText() == source.Id)
-            {
-                return json.RootElement.TryGetProperty("error", out _);
-            }
-        }
-        catch (Exception e) when (e is JsonException or InvalidOperationException or KeyNotFoundException)
-        {
-            // Said below: it is not a line that we wrote.
-        }
-
-        throw new BatchException($"{path}: line {line.Number} is not the score of input id {source.Id}. "
-            + $"Name another --out, or delete it and {path}.progress.");
-    }
+    private BatchException NotOurs() =>
+        new($"{_paths.Progress}: is not a progress file of this version. Name another --out, or delete both files.");
 
     private static void Cut(FileStream file, long length)
     {
@@ -196,6 +199,4 @@ internal sealed class ScoreFiles : IDisposable
         file.Write(buffer.GetBuffer().AsSpan(0, (int)buffer.Length));
         buffer.SetLength(0);
     }
-
-    private sealed record Header(int Format, string Scorecard, string Digest);
 }

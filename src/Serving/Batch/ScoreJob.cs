@@ -1,89 +1,74 @@
-using Serving.Scoring;
-
 namespace Serving.Batch;
 
 /// <summary>What a run did.</summary>
-/// <param name="Lines">Lines in the output.</param>
-/// <param name="Errors">Those of them that report an error.</param>
-/// <param name="Resumed">Those of them that an earlier run had written.</param>
-public sealed record ScoreSummary(long Lines, long Errors, long Resumed);
+/// <param name="Lines">Input lines that are done.</param>
+/// <param name="Errors">Those of them that gave an error.</param>
+/// <param name="Empty">Those of them that rightly gave nothing.</param>
+/// <param name="Resumed">Those of them that an earlier run had done.</param>
+internal sealed record ScoreSummary(long Lines, long Errors, long Empty, long Resumed);
+
+/// <summary>How far a run is.</summary>
+/// <param name="Lines">Lines that are done.</param>
+/// <param name="Position">Of the input, in its own unit.</param>
+/// <param name="Length">The whole.</param>
+internal readonly record struct ScoreProgress(long Lines, long Position, long Length);
 
 /// <summary>
-/// Scores the pairs of a JSON Lines file in order and in bounded memory: a window of lines is in flight, so that the scorers' batches fill, and
-/// the oldest is awaited and written. Not thread-safe.
+/// Works through an input in order and in bounded memory: a window of lines is under way, so that the scorers find enough pairs of every length for full
+/// batches, and the oldest is awaited and written. Not thread-safe.
 /// </summary>
-public sealed class ScoreJob(CandidateScorer scorer, int window)
+internal sealed class ScoreJob(LineWork work, int window)
 {
-    /// <summary>Longest input line in bytes; longer ones are reported as errors.</summary>
-    internal const int LongestLine = 4 << 20;
-
     /// <summary>Most bytes of input lines in flight.</summary>
-    private const int LargestWindow = 64 << 20;
+    private const int LargestWindow = 8 << 20;
 
     private readonly Queue<Pending> _pending = new();
     private long _pendingBytes;
     private long _lines;
     private long _errors;
+    private long _empty;
 
-    /// <summary>Scores <paramref name="input"/> into <paramref name="output"/>, going on behind the lines that are already there.</summary>
-    /// <param name="input">JSON Lines of {"id"?, "source", "answer"}.</param>
-    /// <param name="output">JSON Lines of {"id", "scores", "total"} or {"id", "error"}.</param>
-    /// <param name="progress">Told bytes of input done; may be null.</param>
-    /// <param name="cancellationToken">Stops after the lines that are scored; a later run goes on there.</param>
+    /// <summary>Works on <paramref name="input"/> into <paramref name="paths"/>, going on behind the lines that are already done.</summary>
+    /// <param name="input">Lines from the first one on.</param>
+    /// <param name="paths">Where its lines go.</param>
+    /// <param name="progress">May be null.</param>
+    /// <param name="cancellationToken">Stops after the lines that are done; a later run goes on there.</param>
     /// <exception cref="BatchException">A file cannot be used.</exception>
-    public async Task<ScoreSummary> RunAsync(string input, string output, IProgress<long>? progress, CancellationToken cancellationToken)
+    public async Task<ScoreSummary> RunAsync(InputLines input, ScorePaths paths, IProgress<ScoreProgress>? progress, CancellationToken cancellationToken)
     {
-        using var source = OpenInput(input, output);
-        var reader = new LineReader(source, LongestLine);
-        using var files = ScoreFiles.Open(output, reader, scorer.Scorecard, scorer.Digest, LongestLine);
-        (_lines, _errors) = (files.Done, files.DoneErrors);
+        using var files = ScoreFiles.Open(paths, input, work);
+        (_lines, _errors, _empty) = (files.Done, files.DoneErrors, files.DoneEmpty);
+        progress?.Report(new(_lines, input.Position, input.Length));
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         try
         {
-            while (reader.Read() is { } line)
+            while (input.Read() is { } line)
             {
-                _pending.Enqueue(new Pending(line, reader.Position, ScoreAsync(PairLine.Parse(line, LongestLine), stop.Token)));
+                _pending.Enqueue(new Pending(line, input.Position, work.RunAsync(line, stop.Token)));
                 _pendingBytes += line.Bytes.Length;
                 while (_pending.Count >= window || _pendingBytes > LargestWindow)
                 {
-                    await WriteOldestAsync(files, progress);
+                    await WriteOldestAsync(files, input, progress);
                 }
             }
 
             while (_pending.Count > 0)
             {
-                await WriteOldestAsync(files, progress);
+                await WriteOldestAsync(files, input, progress);
             }
         }
         finally
         {
-            // Also on the way out of a failure: what is scored is kept, what is in flight is called off.
+            // Also on the way out of a failure: what is done is kept, what is in flight is called off.
             await stop.CancelAsync();
             await Task.WhenAll(_pending.Select(pending => (Task)pending.Result)).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             files.Complete();
         }
 
-        return new ScoreSummary(_lines, _errors, files.Done);
+        return new ScoreSummary(_lines, _errors, _empty, files.Done);
     }
 
-    private static FileStream OpenInput(string input, string output)
-    {
-        if (Path.GetFullPath(input) == Path.GetFullPath(output))
-        {
-            throw new BatchException($"{input}: is both --in and --out.");
-        }
-
-        try
-        {
-            return new FileStream(input, FileMode.Open, FileAccess.Read, FileShare.ReadWrite, bufferSize: 0);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw new BatchException($"{input}: cannot be read ({e.Message}).");
-        }
-    }
-
-    private async Task WriteOldestAsync(ScoreFiles files, IProgress<long>? progress)
+    private async Task WriteOldestAsync(ScoreFiles files, InputLines input, IProgress<ScoreProgress>? progress)
     {
         var oldest = _pending.Peek();
         if (!oldest.Result.IsCompleted)
@@ -91,31 +76,15 @@ public sealed class ScoreJob(CandidateScorer scorer, int window)
             files.Flush();        // while there is time
         }
 
-        var (bytes, failed) = await oldest.Result;
+        var result = await oldest.Result;
         _pending.Dequeue();
         _pendingBytes -= oldest.Line.Bytes.Length;
-        files.Append(oldest.Line.Digest, bytes);
+        files.Append(oldest.Line, result);
         _lines++;
-        _errors += failed ? 1 : 0;
-        progress?.Report(oldest.Position);
+        _errors += result.Failed ? 1 : 0;
+        _empty += result.Output is null ? 1 : 0;
+        progress?.Report(new(_lines, oldest.Position, input.Length));
     }
 
-    private async Task<(byte[] Bytes, bool Failed)> ScoreAsync(PairLine pair, CancellationToken cancellationToken)
-    {
-        if (pair.Fault is { } fault)
-        {
-            return (pair.Failed("invalid_line", fault), true);
-        }
-
-        try
-        {
-            return (pair.Scored(await scorer.ScoreAsync(pair.Source, pair.Answer, cancellationToken)), false);
-        }
-        catch (ScorerException e)
-        {
-            return (pair.Failed("scorer_failed", e.Message), true);
-        }
-    }
-
-    private sealed record Pending(Line Line, long Position, Task<(byte[] Bytes, bool Failed)> Result);
+    private sealed record Pending(Line Line, long Position, Task<LineResult> Result);
 }

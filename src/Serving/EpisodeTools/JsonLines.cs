@@ -9,16 +9,19 @@ namespace Serving.EpisodeTools;
 /// JSON values without loss: texts that are no valid UTF-16 keep the lone half as its \u escape, numbers that JSON lacks are the texts "NaN", "Infinity"
 /// and "-Infinity". Stateless.
 /// </summary>
-internal static class JsonLines
+public static class JsonLines
 {
+    /// <summary>Text beyond ASCII as it is.</summary>
     public static JsonWriterOptions Options { get; } = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
+    /// <summary>A member; a lone half of a surrogate pair is kept as its escape.</summary>
     public static void Text(Utf8JsonWriter json, string name, string value)
     {
         json.WritePropertyName(name);
         Text(json, value);
     }
 
+    /// <summary>A value of the same kind.</summary>
     public static void Text(Utf8JsonWriter json, string value)
     {
         if (LoneHalf(value) < 0)
@@ -51,6 +54,7 @@ internal static class JsonLines
     public static void Name(Utf8JsonWriter json, string name) =>
         json.WritePropertyName(LoneHalf(name) < 0 ? name : Encoding.UTF8.GetString(Encoding.UTF8.GetBytes(name)));
 
+    /// <summary>A member; the shortest digits that give the float64 back.</summary>
     public static void Number(Utf8JsonWriter json, string name, double value)
     {
         json.WritePropertyName(name);
@@ -77,6 +81,7 @@ internal static class JsonLines
         }
     }
 
+    /// <summary>A member that is an array.</summary>
     public static void Numbers(Utf8JsonWriter json, string name, float[] values)
     {
         json.WriteStartArray(name);
@@ -88,6 +93,7 @@ internal static class JsonLines
         json.WriteEndArray();
     }
 
+    /// <summary>A member that is an array.</summary>
     public static void Numbers(Utf8JsonWriter json, string name, int[] values)
     {
         json.WriteStartArray(name);

@@ -3,8 +3,13 @@ using Serving.Episodes;
 namespace Serving.EpisodeTools;
 
 /// <summary>The records of our log as episodes. Stateless.</summary>
-internal static class LoggedEpisodes
+public static class LoggedEpisodes
 {
+    /// <summary>The payload of every record in order; each is valid until the next one is asked for.</summary>
+    /// <exception cref="EpisodeToolException">A shard is missing or damaged; the message names it.</exception>
+    public static IEnumerable<ReadOnlyMemory<byte>> Payloads(RldsFolder folder) => RecordSource.Read(folder).Select(record => record.Payload);
+
+    /// <summary>Every episode in order, read as it is asked for.</summary>
     /// <exception cref="EpisodeToolException">A shard or record is damaged; the message names it.</exception>
     public static IEnumerable<Episode> Read(RldsFolder folder) =>
         RecordSource.Read(folder).Select(record => Decode(record.Shard, record.Record, record.Payload));

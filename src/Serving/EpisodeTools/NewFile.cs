@@ -3,7 +3,7 @@ using Serving.Episodes;
 namespace Serving.EpisodeTools;
 
 /// <summary>A file that is there whole or not at all: written beside its place, made durable, then renamed. Stateless.</summary>
-internal static class NewFile
+public static class NewFile
 {
     /// <summary>Creates the folders above it; what was written is removed when <paramref name="write"/> fails.</summary>
     public static T Write<T>(string path, Func<FileStream, T> write)

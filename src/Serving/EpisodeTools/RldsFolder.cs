@@ -56,7 +56,7 @@ public sealed partial class RldsFolder
     internal string FeaturesPath => System.IO.Path.Combine(Path, "features.json");
 
     /// <summary>True when its records are those of our log, so that candidates can be read.</summary>
-    internal bool IsOurs
+    public bool IsOurs
     {
         get
         {

@@ -30,6 +30,7 @@ public static class GenerationEndpoints
         services.AddSingleton<PromptEchoes>();
         services.AddSingleton<AnswerStream>();
         services.AddSingleton<GenerationHandler>();
+        services.AddSingleton<GenerationRoutes>();
         services.AddSingleton<TokenizeHandler>();
         services.AddSingleton<DeepProbe>();
         services.AddSingleton<ApiErrorRule>(GenerationErrors.Describe);

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Options;
 using Serving.Observability;
@@ -5,7 +6,7 @@ using Serving.Requests;
 
 namespace Serving.Generation;
 
-/// <summary>One HTTP request from its body to its answer. Thread-safe.</summary>
+/// <summary>One request from its body to its answer, over HTTP or from a file of requests. Thread-safe.</summary>
 public sealed class GenerationHandler(
     GenerationRouter router,
     BestOfNGenerator bestOfN,
@@ -14,10 +15,12 @@ public sealed class GenerationHandler(
     AnswerStream streams,
     IEnumerable<ApiErrorRule> rules,
     IOptions<GenerationOptions> options,
-    IOptions<RequestOptions> requests)
+    IOptions<RequestOptions> requests,
+    TimeProvider time)
 {
     private readonly GenerationOptions _options = options.Value;
 
+    /// <summary>Over HTTP, whole or as a stream.</summary>
     public async Task AnswerAsync(AnswerKind kind, HttpContext context, CancellationToken cancellationToken)
     {
         using var telemetry = RequestTelemetry.Begin(kind, context.Request);
@@ -32,10 +35,46 @@ public sealed class GenerationHandler(
         }
     }
 
+    /// <summary>The same without HTTP: the answer follows from body and stamp alone, so what would depend on other requests is refused.</summary>
+    /// <exception cref="ApiException">The body is wrong, or asks for a stream or for an early stop learnt from other requests.</exception>
+    public async Task<byte[]> AnswerAsync(AnswerKind kind, JsonElement body, RequestStamp stamp, CancellationToken cancellationToken)
+    {
+        using var job = Begin(kind, body, stamp);
+        return (await WholeAsync(job, cancellationToken)).Answer;
+    }
+
+    /// <summary>All candidates of a conversation's body that asks for Best-of-N, with their totals; the same rules.</summary>
+    /// <exception cref="ApiException">The body is wrong.</exception>
+    public async Task<RankedGroup> RankAsync(JsonElement body, RequestStamp stamp, CancellationToken cancellationToken)
+    {
+        using var job = Begin(AnswerKind.Chat, body, stamp);
+        var count = job.Candidates ?? throw RequestFields.Missing("best_of_n", "how many candidates to rank.");
+        var result = await bestOfN.GenerateAsync(job, count, cancellationToken);
+        var prompt = job.Prompts[0];
+        return new RankedGroup(prompt.Text, prompt.Source, [.. result.Candidates.Select((candidate, i) => (candidate.Text, result.Ranking!.Scores[i].Total))]);
+    }
+
+    private GenerationJob Begin(AnswerKind kind, JsonElement body, RequestStamp stamp)
+    {
+        var request = RequestParser.Parse(kind, body, _options);
+        if (request.Stream)
+        {
+            throw RequestFields.Unsupported("stream", "is not supported in a file of requests: leave it out.");
+        }
+
+        if (request.BestOfN?.EarlyStop is { At: null })
+        {
+            throw RequestFields.Unsupported(
+                "best_of_n.early_stop", "is true, which learns from the requests before; in a file of requests send {\"at\": total}.");
+        }
+
+        return router.Begin(request, stamp);
+    }
+
     private async Task AnswerAsync(AnswerKind kind, HttpContext context, RequestTelemetry telemetry, CancellationToken cancellationToken)
     {
         using var body = await RequestBody.ReadAsync(context.Request, requests.Value, cancellationToken);
-        using var job = router.Begin(RequestParser.Parse(kind, body.RootElement, _options));
+        using var job = router.Begin(RequestParser.Parse(kind, body.RootElement, _options), RequestStamp.Now(time));
         telemetry.Accepted(job);
         if (job.Request.Stream)
         {
@@ -43,14 +82,17 @@ public sealed class GenerationHandler(
             return;
         }
 
+        var (answer, result) = await WholeAsync(job, cancellationToken);
+        await RequestRegistration.WriteAsync(context.Response, answer, cancellationToken);
+        telemetry.Answered(result);
+    }
+
+    private async Task<(byte[] Answer, GenerationResult Result)> WholeAsync(GenerationJob job, CancellationToken cancellationToken)
+    {
         var prompts = await echoes.OfAsync(job, cancellationToken);
         var result = job.Candidates is { } count
             ? await bestOfN.GenerateAsync(job, count, cancellationToken)
             : await direct.GenerateAsync(job, cancellationToken);
-        var answer = AnswerFormat.Of(kind).Whole(job, result, prompts);
-        context.Response.ContentType = "application/json; charset=utf-8";
-        context.Response.ContentLength = answer.Length;
-        await context.Response.Body.WriteAsync(answer, cancellationToken);
-        telemetry.Answered(result);
+        return (AnswerFormat.Of(job.Request.Kind).Whole(job, result, prompts), result);
     }
 }

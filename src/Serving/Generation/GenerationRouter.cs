@@ -14,20 +14,18 @@ namespace Serving.Generation;
 public sealed class GenerationRouter(
     PolicyRegistry policies,
     SeedSource seeds,
-    IOptions<GenerationOptions> options,
-    TimeProvider time)
+    IOptions<GenerationOptions> options)
 {
     private readonly GenerationOptions _options = options.Value;
 
     /// <summary>Leases the policy and encodes the prompt. The caller disposes the job.</summary>
     /// <exception cref="ApiException">Unknown model (404), not loaded yet (503), or a prompt that the policy cannot take (400).</exception>
-    public GenerationJob Begin(GenerationRequest request)
+    public GenerationJob Begin(GenerationRequest request, RequestStamp stamp)
     {
         var isBestOfN = request.Model is PolicyRegistry.AnchorAlias or PolicyRegistry.AutoAlias;
         var lease = Acquire(request.Model);
         try
         {
-            var created = time.GetUtcNow();
             isBestOfN |= request.BestOfN is not null;
             var candidates = request.BestOfN?.N ?? (isBestOfN ? Math.Max(_options.Candidates, request.Answers) : null);
             if (candidates is not null && request.Prompts.Count > 1)
@@ -35,13 +33,13 @@ public sealed class GenerationRouter(
                 throw RequestFields.Unsupported("prompt", "holds several prompts, which Best-of-N does not support yet: send one request for each.");
             }
 
-            EncodedPrompt[] prompts = [.. request.Prompts.Select((p, i) => Encode(p, PathOf(request, i), lease.Value, request.Seed ?? seeds.Next()))];
+            EncodedPrompt[] prompts = [.. request.Prompts.Select((p, i) => Encode(p, PathOf(request, i), lease.Value, request.Seed ?? stamp.SeedOf(i) ?? seeds.Next()))];
             RefuseOverBudget(request, candidates ?? request.Answers, prompts[0], lease.Value);
             var prefix = request.Kind == AnswerKind.Chat ? "chatcmpl-" : "cmpl-";
             return new GenerationJob(lease, request, prompts)
             {
-                Id = $"{prefix}{Guid.CreateVersion7(created):N}",
-                Created = created,
+                Id = $"{prefix}{stamp.Id:N}",
+                Created = stamp.Created,
                 Candidates = candidates,
             };
         }

@@ -24,9 +24,30 @@ public static class RequestBody
         }
         catch (JsonException exception)
         {
-            throw new ApiException(ApiError.BadRequest($"The body is not valid JSON: {exception.Message}", null, "invalid_json"));
+            throw NotJson(exception);
         }
     }
+
+    /// <summary>The same for a body that is already in memory.</summary>
+    public static JsonDocument Parse(ReadOnlyMemory<byte> body, RequestOptions options)
+    {
+        if (body.Length > options.MaxBodyBytes)
+        {
+            throw new BadHttpRequestException("The body is too large.", StatusCodes.Status413PayloadTooLarge);
+        }
+
+        try
+        {
+            return JsonDocument.Parse(body, new JsonDocumentOptions { MaxDepth = options.MaxJsonDepth });
+        }
+        catch (JsonException exception)
+        {
+            throw NotJson(exception);
+        }
+    }
+
+    private static ApiException NotJson(JsonException exception) =>
+        new(ApiError.BadRequest($"The body is not valid JSON: {exception.Message}", null, "invalid_json"));
 
     private static void RefuseOtherMedia(HttpRequest request)
     {

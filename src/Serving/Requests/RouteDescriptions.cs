@@ -40,7 +40,10 @@ public static class RouteDescriptions
     }
 
     /// <summary>The body of an answer with status 200.</summary>
-    public static RouteHandlerBuilder Gives<T>(this RouteHandlerBuilder route) => route.Produces<T>(StatusCodes.Status200OK, "application/json");
+    public static RouteHandlerBuilder Gives<T>(this RouteHandlerBuilder route) => route.Gives(typeof(T));
+
+    /// <summary>The body of an answer with status 200.</summary>
+    public static RouteHandlerBuilder Gives(this RouteHandlerBuilder route, Type answer) => route.Produces(StatusCodes.Status200OK, answer, "application/json");
 
     /// <summary>The data of each event, where the request asks for a stream.</summary>
     public static RouteHandlerBuilder Streams<T>(this RouteHandlerBuilder route) => route.Produces<T>(EventsStatus, "text/event-stream");

@@ -1,16 +1,14 @@
 using System.Text.Json;
-using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Options;
-using Serving.Observability;
 using Serving.Requests;
 
 namespace Serving.Scoring;
 
 /// <summary>
-/// One HTTP request for scores from its body to its answer: read, score every pair, answer in the asked shape. All routes give the numbers of the same
+/// One request for scores from its body to its answer: read, score every pair, answer in the asked shape. All routes give the numbers of the same
 /// scorers. Thread-safe.
 /// </summary>
-public sealed class ScoreHandler(Scorecards scorecards, IOptions<ScoringOptions> options, IOptions<RequestOptions> requests, TimeProvider time)
+public sealed class ScoreHandler(Scorecards scorecards, IOptions<ScoringOptions> options)
 {
     private const string Aggregation = "mean over sentences; each sentence by the source unit with its largest log-probability of entailment";
 
@@ -18,32 +16,36 @@ public sealed class ScoreHandler(Scorecards scorecards, IOptions<ScoringOptions>
     private readonly ScoreAdmission _admission = new(options.Value.AdmissionLimit);
 
     /// <summary>/v1/score.</summary>
-    public Task<ScoreAnswer> ScoreAsync(HttpContext context) => AnswerAsync(context, async (fields, cancellationToken) =>
+    public async Task<ScoreAnswer> ScoreAsync(JsonElement body, RequestStamp stamp, CancellationToken cancellationToken)
     {
+        var fields = new RequestFields(body, "");
         var target = ScoreTarget.Of(fields.Text("model"), scorecards);
         var rawScores = fields.Flag("raw_scores") ?? false;
         var pairs = ScoreRequests.Pairs(fields, _mostPairs);
         var raw = await RawAsync(target, pairs, cancellationToken);
         return new ScoreAnswer(
-            NewId("score"),
+            Id("score", stamp),
             "list",
-            Now(),
+            stamp.Created.ToUnixTimeSeconds(),
             target.Name,
             [.. raw.Select((value, i) => new ScoredPair(
                 i, "score", rawScores ? value : target.Relevance(value), value, target.Name, target.Digest, target.Calibration))],
             Usage(target, pairs));
-    });
+    }
 
     /// <summary>/v1/rerank; ties stand in the order of the request.</summary>
+    /// <param name="body">The request.</param>
     /// <param name="returnDocuments">What the route does where the request does not say: Jina's returns the texts, Cohere's does not.</param>
-    public Task<RerankAnswer> RerankAsync(HttpContext context, bool returnDocuments) => AnswerAsync(context, async (fields, cancellationToken) =>
+    /// <param name="stamp">Gives the answer its id.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    public async Task<RerankAnswer> RerankAsync(JsonElement body, bool returnDocuments, RequestStamp stamp, CancellationToken cancellationToken)
     {
-        var request = ScoreRequests.Rerank(fields, _mostPairs, returnDocuments);
+        var request = ScoreRequests.Rerank(new RequestFields(body, ""), _mostPairs, returnDocuments);
         var target = ScoreTarget.Of(request.Model, scorecards);
         ScorePair[] pairs = [.. request.Documents.Select(document => new ScorePair(request.Query, document))];
         var raw = await RawAsync(target, pairs, cancellationToken);
         return new RerankAnswer(
-            NewId("rerank"),
+            Id("rerank", stamp),
             target.Name,
             Usage(target, pairs),
             target.Name,
@@ -54,11 +56,12 @@ public sealed class ScoreHandler(Scorecards scorecards, IOptions<ScoringOptions>
                 request.ReturnDocuments ? new DocumentText(request.Documents[i]) : null,
                 request.RawScores ? raw[i] : target.Relevance(raw[i]),
                 raw[i]))]);
-    });
+    }
 
     /// <summary>/classify.</summary>
-    public Task<ClassifyAnswer> ClassifyAsync(HttpContext context) => AnswerAsync(context, async (fields, cancellationToken) =>
+    public async Task<ClassifyAnswer> ClassifyAsync(JsonElement body, RequestStamp stamp, CancellationToken cancellationToken)
     {
+        var fields = new RequestFields(body, "");
         var target = ScoreTarget.Of(fields.Text("model") ?? "entailment", scorecards);
         if (!scorecards.Scorers.TryGetValue(target.Name, out var scorer) || scorer is not EntailmentModel model)
         {
@@ -69,12 +72,13 @@ public sealed class ScoreHandler(Scorecards scorecards, IOptions<ScoringOptions>
         using var place = _admission.Enter(pairs.Count);
         var reports = await Task.WhenAll(pairs.Select(pair => model.JudgeAsync(pair.Source, pair.Answer, cancellationToken)));
         return new ClassifyAnswer(
-            NewId("classify"), "list", Now(), target.Name, target.Name, target.Digest, Aggregation, [.. reports.Select(Classified)], Usage(target, pairs));
-    });
+            Id("classify", stamp), "list", stamp.Created.ToUnixTimeSeconds(), target.Name, target.Name, target.Digest, Aggregation, [.. reports.Select(Classified)], Usage(target, pairs));
+    }
 
     /// <summary>/v1/reward.</summary>
-    public Task<RewardAnswer> RewardAsync(HttpContext context) => AnswerAsync(context, async (fields, cancellationToken) =>
+    public async Task<RewardAnswer> RewardAsync(JsonElement body, RequestStamp stamp, CancellationToken cancellationToken)
     {
+        var fields = new RequestFields(body, "");
         var name = fields.Text("scorecard") ?? fields.Text("model");
         var target = ScoreTarget.Of(name, scorecards);
         var card = scorecards.Find(target.Name)
@@ -83,29 +87,24 @@ public sealed class ScoreHandler(Scorecards scorecards, IOptions<ScoringOptions>
         using var place = _admission.Enter(1);
         var score = await card.ScoreAsync(source, answer, cancellationToken);
         return new RewardAnswer(
-            NewId("reward"),
+            Id("reward", stamp),
             "reward",
-            Now(),
+            stamp.Created.ToUnixTimeSeconds(),
             card.Scorecard,
             card.Digest,
             score.Total,
             score.Values.ToDictionary(),
             card.Entries.ToDictionary(entry => entry.Scorer, entry => entry.Weight),
             score.Vetoed);
-    });
+    }
 
     /// <summary>/get_reward: raw values, as trainers want them.</summary>
-    public Task<RewardList> RewardsAsync(HttpContext context) => AnswerAsync(context, async (fields, cancellationToken) =>
+    public async Task<RewardList> RewardsAsync(JsonElement body, CancellationToken cancellationToken)
     {
+        var fields = new RequestFields(body, "");
         var target = ScoreTarget.Of(fields.Text("model"), scorecards);
         var raw = await RawAsync(target, ScoreRequests.Queries(fields, _mostPairs), cancellationToken);
         return new RewardList(raw, raw, new Dictionary<string, IReadOnlyList<double>>());
-    });
-
-    private async Task<T> AnswerAsync<T>(HttpContext context, Func<RequestFields, CancellationToken, Task<T>> answer)
-    {
-        using var body = await RequestBody.ReadAsync(context.Request, requests.Value, context.RequestAborted);
-        return await answer(new RequestFields(body.RootElement, ""), context.RequestAborted);
     }
 
     private async Task<double[]> RawAsync(ScoreTarget target, IReadOnlyList<ScorePair> pairs, CancellationToken cancellationToken)
@@ -138,7 +137,5 @@ public sealed class ScoreHandler(Scorecards scorecards, IOptions<ScoringOptions>
         return new ScoreUsage(tokens, tokens);
     }
 
-    private string NewId(string prefix) => $"{prefix}-{Guid.CreateVersion7(time.GetUtcNow()):N}";
-
-    private long Now() => time.GetUtcNow().ToUnixTimeSeconds();
+    private static string Id(string prefix, RequestStamp stamp) => $"{prefix}-{stamp.Id:N}";
 }

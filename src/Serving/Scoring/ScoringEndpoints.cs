@@ -1,7 +1,5 @@
-using System.Text.Json.Serialization.Metadata;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
-using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
@@ -28,6 +26,7 @@ public static class ScoringEndpoints
             services.GetRequiredService<IOptions<OnnxOptions>>(),
             services.GetRequiredService<ModelStore>()));
         builder.Services.AddSingleton<ScoreHandler>();
+        builder.Services.AddSingleton<ScoreRoutes>();
         builder.Services.AddHostedService<ScorerLoader>();
         return builder;
     }
@@ -35,35 +34,11 @@ public static class ScoringEndpoints
     /// <summary>Scores over HTTP, in the shapes of vLLM, Jina, Cohere and OpenRLHF.</summary>
     public static IEndpointRouteBuilder MapScoring(this IEndpointRouteBuilder routes)
     {
-        var group = routes.MapGroup("").WithTags("Scoring");
-        foreach (var path in new[] { "/v1/score", "/score" })
+        foreach (var route in routes.ServiceProvider.GetRequiredService<ScoreRoutes>().All)
         {
-            group.MapPost(path, async (HttpContext context, ScoreHandler handler) => Json(await handler.ScoreAsync(context), ScoringJson.Readable.ScoreAnswer))
-                .WithSummary("Scores of answers to a source.").Takes("ScoreRequest").Gives<ScoreAnswer>();
+            routes.MapJson(route).WithTags("Scoring");
         }
 
-        foreach (var (path, returnDocuments) in new[] { ("/v1/rerank", true), ("/rerank", true), ("/v2/rerank", false) })
-        {
-            group.MapPost(path, async (HttpContext context, ScoreHandler handler) =>
-                Json(await handler.RerankAsync(context, returnDocuments), ScoringJson.Readable.RerankAnswer))
-                .WithSummary("Documents by their score for a query, best first.").Takes("RerankRequest").Gives<RerankAnswer>();
-        }
-
-        foreach (var path in new[] { "/v1/classify", "/classify" })
-        {
-            group.MapPost(path, async (HttpContext context, ScoreHandler handler) =>
-                Json(await handler.ClassifyAsync(context), ScoringJson.Readable.ClassifyAnswer))
-                .WithSummary("Entailment's classes of answers, sentence by sentence.").Takes("ClassifyRequest").Gives<ClassifyAnswer>();
-        }
-
-        group.MapPost("/v1/reward", async (HttpContext context, ScoreHandler handler) =>
-            Json(await handler.RewardAsync(context), ScoringJson.Readable.RewardAnswer))
-            .WithSummary("The whole scorecard of a conversation's last message.").Takes("RewardRequest").Gives<RewardAnswer>();
-        group.MapPost("/get_reward", async (HttpContext context, ScoreHandler handler) =>
-            Json(await handler.RewardsAsync(context), ScoringJson.Readable.RewardList))
-            .WithSummary("Raw scores for trainers.").Takes("GetRewardRequest").Gives<RewardList>();
         return routes;
     }
-
-    private static JsonHttpResult<T> Json<T>(T answer, JsonTypeInfo<T> type) => TypedResults.Json(answer, type);
 }

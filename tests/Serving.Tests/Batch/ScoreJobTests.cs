@@ -43,7 +43,7 @@ public sealed class ScoreJobTests : IDisposable
     {
         var summary = await Run();
         var (output, sidecar) = (await File.ReadAllBytesAsync(Output), await File.ReadAllBytesAsync(Sidecar));
-        Assert.Equal(new ScoreSummary(Lines: 5, Errors: 2, Resumed: 0), summary);
+        Assert.Equal(new ScoreSummary(Lines: 5, Errors: 2, Empty: 0, Resumed: 0), summary);
         var breaks = Enumerable.Range(0, output.Length + 1).Where(i => i == 0 || output[i - 1] == (byte)'\n').ToArray();
         foreach (var length in breaks.SelectMany(end => (int[])[end - 20, end - 1, end, end + 1]).Where(length => length >= 0 && length <= output.Length))
         {
@@ -54,7 +54,7 @@ public sealed class ScoreJobTests : IDisposable
 
             var resumed = await Run();
 
-            Assert.Equal(new ScoreSummary(Lines: 5, Errors: 2, Resumed: whole), resumed);
+            Assert.Equal(new ScoreSummary(Lines: 5, Errors: 2, Empty: 0, Resumed: whole), resumed);
             Assert.Equal(output, await File.ReadAllBytesAsync(Output));
             Assert.Equal(sidecar, await File.ReadAllBytesAsync(Sidecar));
             Assert.Equal(_pairs.Where(line => line.Length > 0).Skip(whole).Count(line => line != "broken"), _length.Scored);
@@ -84,7 +84,7 @@ public sealed class ScoreJobTests : IDisposable
         await Run();
         await File.AppendAllTextAsync(Input, """{"id":"six","source":"a","answer":"abcdef"}""");
 
-        Assert.Equal(new ScoreSummary(Lines: 6, Errors: 2, Resumed: 5), await Run());
+        Assert.Equal(new ScoreSummary(Lines: 6, Errors: 2, Empty: 0, Resumed: 5), await Run());
         Assert.EndsWith("""{"id":"six","scores":{"length":6},"total":6}""" + "\n", await File.ReadAllTextAsync(Output), StringComparison.Ordinal);
     }
 
@@ -111,10 +111,10 @@ public sealed class ScoreJobTests : IDisposable
         var output = await File.ReadAllBytesAsync(Output);
         var heavier = new CandidateScorer(new Scorecard("heavy", [new("length", 2)]), [_length]);
 
-        var error = await Assert.ThrowsAsync<BatchException>(() => new ScoreJob(heavier, 2).RunAsync(Input, Output, null, TestContext.Current.CancellationToken));
+        var error = await Assert.ThrowsAsync<BatchException>(() => Run(heavier, window: 2));
 
         Assert.Contains("scorecard \"test\"", error.Message);
-        Assert.Contains("now it is \"heavy\"", error.Message);
+        Assert.Contains("now it is scorecard \"heavy\"", error.Message);
         Assert.Equal(output, await File.ReadAllBytesAsync(Output));
     }
 
@@ -128,7 +128,7 @@ public sealed class ScoreJobTests : IDisposable
         File.Delete(Output);
         await Run();
         await File.WriteAllTextAsync(Output, "{\"id\":\"other\"}\n");
-        Assert.Contains("line 1 is not the score of input id \"one\"", (await Assert.ThrowsAsync<BatchException>(Run)).Message);
+        Assert.Contains("line 1 is not what was written there", (await Assert.ThrowsAsync<BatchException>(Run)).Message);
         Assert.Equal("{\"id\":\"other\"}\n", await File.ReadAllTextAsync(Output));
     }
 
@@ -151,22 +151,22 @@ public sealed class ScoreJobTests : IDisposable
         using var stop = new CancellationTokenSource();
         _length.Gate = new TaskCompletionSource();
         _length.GateFrom = 2;
-        var run = new ScoreJob(_scorer, window: 2).RunAsync(Input, Output, null, stop.Token);
+        var run = Run(_scorer, window: 2, stop.Token);
         await stop.CancelAsync();
 
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => run);
         _length.Gate = null;
 
         Assert.Single(await File.ReadAllLinesAsync(Output));
-        Assert.Equal(new ScoreSummary(Lines: 5, Errors: 2, Resumed: 1), await Run());
+        Assert.Equal(new ScoreSummary(Lines: 5, Errors: 2, Empty: 0, Resumed: 1), await Run());
     }
 
     [Fact]
     public async Task A_line_that_is_too_long_is_an_error_and_the_next_one_is_scored()
     {
-        await File.WriteAllLinesAsync(Input, [$$"""{"source":"{{new string('x', ScoreJob.LongestLine)}}","answer":"a"}""", _pairs[0]]);
+        await File.WriteAllLinesAsync(Input, [$$"""{"source":"{{new string('x', Line.Longest)}}","answer":"a"}""", _pairs[0]]);
 
-        Assert.Equal(new ScoreSummary(Lines: 2, Errors: 1, Resumed: 0), await Run());
+        Assert.Equal(new ScoreSummary(Lines: 2, Errors: 1, Empty: 0, Resumed: 0), await Run());
 
         var lines = await File.ReadAllLinesAsync(Output);
         Assert.StartsWith("""{"id":1,"error":{"type":"invalid_line","message":"the line is longer than""", lines[0], StringComparison.Ordinal);
@@ -178,7 +178,7 @@ public sealed class ScoreJobTests : IDisposable
     {
         await File.WriteAllLinesAsync(Input, Enumerable.Range(0, 100).Select(i => $$"""{"id":{{i}},"source":"s","answer":"{{new string('a', i)}}"}"""));
         _length.Gate = new TaskCompletionSource();
-        var run = new ScoreJob(_scorer, window: 5).RunAsync(Input, Output, null, TestContext.Current.CancellationToken);
+        var run = Run(_scorer, window: 5);
 
         Assert.Equal(5, _length.Scored);
         _length.Gate.SetResult();
@@ -197,13 +197,21 @@ public sealed class ScoreJobTests : IDisposable
             .. """{"id":2,"source":"s","answer":"""u8, (byte)'"', 0xFF, .. "\"}\r\n"u8,
         ]);
 
-        Assert.Equal(new ScoreSummary(Lines: 2, Errors: 1, Resumed: 0), await Run());
+        Assert.Equal(new ScoreSummary(Lines: 2, Errors: 1, Empty: 0, Resumed: 0), await Run());
         var lines = await File.ReadAllLinesAsync(Output);
         Assert.Equal("""{"id":1,"scores":{"length":3},"total":3}""", lines[0]);
         Assert.Equal("""{"id":3,"error":{"type":"invalid_line","message":"the line is not valid UTF-8"}}""", lines[1]);
     }
 
-    private Task<ScoreSummary> Run() => new ScoreJob(_scorer, window: 3).RunAsync(Input, Output, null, TestContext.Current.CancellationToken);
+    private Task<ScoreSummary> Run() => Run(_scorer, window: 3);
+
+    private Task<ScoreSummary> Run(CandidateScorer scorer, int window) => Run(scorer, window, TestContext.Current.CancellationToken);
+
+    private async Task<ScoreSummary> Run(CandidateScorer scorer, int window, CancellationToken cancellationToken)
+    {
+        using var input = JsonLinesInput.Open(Input);
+        return await new ScoreJob(new PairWork(scorer), window).RunAsync(input, ScorePaths.Of(Output, composed: false), null, cancellationToken);
+    }
 
     /// <summary>Length of the answer; fails on "fail"; can be held up from a given call on.</summary>
     private sealed class LengthScorer : ITextScorer

@@ -12,14 +12,14 @@ namespace Serving.Tests.Batch;
 public sealed class ScoreProcessTests : IDisposable
 {
     private const int Lines = 160;
-    private const int Kills = 2;
+    private const int Kills = 3;
 
     private readonly TemporaryFolder _folder = new();
 
     public void Dispose() => _folder.Dispose();
 
     [Fact]
-    public async Task A_process_killed_twice_in_mid_run_ends_with_the_file_of_an_undisturbed_run()
+    public async Task A_process_killed_thrice_in_mid_run_ends_with_the_file_of_an_undisturbed_run()
     {
         var cancellationToken = TestContext.Current.CancellationToken;
         var store = new ModelStore(_folder.File("models"), TimeProvider.System);
@@ -31,7 +31,8 @@ public sealed class ScoreProcessTests : IDisposable
         using (var scorer = new Scorecards(Options.Create(new ScoringOptions()), Options.Create(new OnnxOptions()), store))
         {
             scorer.Load();
-            await new ScoreJob(scorer.Default, window: 64).RunAsync(_folder.File("pairs.jsonl"), _folder.File("expected.jsonl"), null, cancellationToken);
+            using var input = JsonLinesInput.Open(_folder.File("pairs.jsonl"));
+            await new ScoreJob(new PairWork(scorer.Default), window: 64).RunAsync(input, ScorePaths.Of(_folder.File("expected.jsonl"), composed: false), null, cancellationToken);
         }
 
         var left = new List<long>();
