@@ -40,7 +40,8 @@ public sealed partial class BestOfNGenerator(
 
         if (job.Request.Store)
         {
-            await episodes.AppendAsync(Record(job, candidates, ranking), cancellationToken);
+            // The group is made and will be on disk: that its caller leaves now changes nothing, and a caller who comes again gets this answer.
+            await episodes.AppendAsync(Record(job, candidates, ranking), CancellationToken.None);
         }
 
         Log.Chosen(logger, job.Id, job.PolicyId, candidates.Count, order[0], scores[order[0]].Total);

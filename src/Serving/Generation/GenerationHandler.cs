@@ -12,6 +12,7 @@ public sealed class GenerationHandler(
     DirectGenerator direct,
     PromptEchoes echoes,
     AnswerStream streams,
+    AnswerMemory memory,
     IEnumerable<ApiErrorRule> rules,
     IOptions<GenerationOptions> options,
     IOptions<RequestOptions> requests)
@@ -35,22 +36,36 @@ public sealed class GenerationHandler(
     private async Task AnswerAsync(AnswerKind kind, HttpContext context, RequestTelemetry telemetry, CancellationToken cancellationToken)
     {
         using var body = await RequestBody.ReadAsync(context.Request, requests.Value, cancellationToken);
+        using var attempt = RequestIdentity.Of(context.Request, body.RootElement) is { } identity ? await memory.BeginAsync(identity, cancellationToken) : null;
+        if (attempt?.Earlier is { } earlier)
+        {
+            telemetry.Repeated();
+            await earlier.WriteAsync(context.Response, cancellationToken);
+            return;
+        }
+
         using var job = router.Begin(RequestParser.Parse(kind, body.RootElement, _options));
         telemetry.Accepted(job);
         if (job.Request.Stream)
         {
-            telemetry.Answered(await streams.WriteAsync(job, context.Response, cancellationToken));
+            telemetry.Answered(await streams.WriteAsync(job, attempt, context.Response, cancellationToken));
             return;
         }
 
+        telemetry.Answered(await WriteAsync(job, attempt, context.Response, cancellationToken));
+    }
+
+    private async Task<GenerationResult> WriteAsync(GenerationJob job, Attempt? attempt, HttpResponse response, CancellationToken cancellationToken)
+    {
         var prompts = await echoes.OfAsync(job, cancellationToken);
         var result = job.Candidates is { } count
             ? await bestOfN.GenerateAsync(job, count, cancellationToken)
             : await direct.GenerateAsync(job, cancellationToken);
-        var answer = AnswerFormat.Of(kind).Whole(job, result, prompts);
-        context.Response.ContentType = "application/json; charset=utf-8";
-        context.Response.ContentLength = answer.Length;
-        await context.Response.Body.WriteAsync(answer, cancellationToken);
-        telemetry.Answered(result);
+        var answer = AnswerFormat.Of(job.Request.Kind).Whole(job, result, prompts);
+        response.ContentType = "application/json; charset=utf-8";
+        response.ContentLength = answer.Length;
+        attempt?.Complete(new RememberedAnswer(response.ContentType, answer));
+        await response.Body.WriteAsync(answer, cancellationToken);
+        return result;
     }
 }

@@ -86,6 +86,9 @@ internal sealed class RequestTelemetry : IDisposable
         }
     }
 
+    /// <summary>An earlier answer was given again: nothing was generated.</summary>
+    public void Repeated() => _span?.SetTag("serving.replayed", true);
+
     /// <summary>The request ended with an error of this code.</summary>
     public void Failed(string code)
     {

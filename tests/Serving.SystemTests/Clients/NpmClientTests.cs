@@ -50,6 +50,18 @@ public sealed class NpmClientTests
     }
 
     [Fact]
+    public async Task The_npm_clients_own_retry_after_a_lost_answer_gets_that_answer_and_is_no_second_episode()
+    {
+        await using var app = await new ServingApp().ReadyAsync(Token);
+        using var proxy = new LossyProxy(app.Client.BaseAddress!);
+        using var client = new NodeClient(proxy.Address, "retried");
+
+        var answer = await client.ResultAsync(Token);
+
+        Assert.Equal(Assert.Single(app.Episodes()).Id, (string?)answer["id"]);
+    }
+
+    [Fact]
     public async Task The_npm_client_sees_a_failure_in_mid_stream()
     {
         var time = new ManualTime();

@@ -55,6 +55,12 @@ const scenarios = {
     };
   },
 
+  // The first answer is lost on its way; the client asks again by itself.
+  async retried() {
+    const retrying = new OpenAI({ baseURL, apiKey: 'unused', maxRetries: 2 });
+    return await retrying.chat.completions.create({ model: 'best-of-n', messages, max_tokens: 8, best_of_n: { n: 2 } });
+  },
+
   // The test breaks the stream off once it has begun.
   async broken() {
     let chunks = 0;
