@@ -5,6 +5,7 @@ using Serving.Batch;
 using Serving.Demo;
 using Serving.Episodes;
 using Serving.EpisodeTools;
+using Serving.Feedback;
 using Serving.Generation;
 using Serving.Import;
 using Serving.Inference;
@@ -63,6 +64,7 @@ static async Task<int> ServeAsync(string[] settings)
         builder.AddScoring();
         builder.AddEpisodes();
         builder.AddGeneration();
+        builder.AddFeedback();
 
         var app = builder.Build();
         app.Lifetime.ApplicationStarted.Register(() => started = true);
@@ -72,6 +74,7 @@ static async Task<int> ServeAsync(string[] settings)
         app.MapModels();
         app.MapScoring();
         app.MapGeneration();
+        app.MapFeedback();
         await app.RunAsync();
         return 0;
     }

@@ -19,6 +19,7 @@ public sealed class ArchitectureTests
         ["Models"] = ["Observability"],
         ["Episodes"] = ["Observability"],
         ["EpisodeTools"] = ["Episodes"],
+        ["Feedback"] = ["Episodes", "Requests", "Observability"],
         ["Onnx"] = ["Models"],
         ["Inference"] = ["Models", "Onnx", "Kernels", "Tokenization", "Grammar", "Observability"],
         ["Scoring"] = ["Models", "Onnx", "Tokenization", "Requests", "Observability"],

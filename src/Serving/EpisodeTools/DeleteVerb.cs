@@ -28,6 +28,7 @@ internal static class DeleteVerb
 
         var found = new HashSet<string>(StringComparer.Ordinal);
         var wanted = ids.ToHashSet(StringComparer.Ordinal);
+        var feedback = DeleteFeedback(folder, wanted);
         var plans = EpisodesCommand.Chain(folder).Select(shard => ShardPlan.Delete(shard, wanted, found)).ToArray();
         foreach (var plan in plans)
         {
@@ -40,7 +41,7 @@ internal static class DeleteVerb
         }
 
         var changed = plans.Count(plan => plan.Cuts.Count > 0);
-        Console.Out.WriteLine($"{folder.Path}: {plans.Sum(plan => plan.Cuts.Count)} episodes deleted, {changed} shards rewritten");
+        Console.Out.WriteLine($"{folder.Path}: {plans.Sum(plan => plan.Cuts.Count)} episodes deleted, {changed} shards rewritten{(feedback > 0 ? $"; {feedback} values of feedback deleted" : "")}");
         if (Directory.EnumerateFiles(folder.Path, "salvaged-*").Any())
         {
             Console.Out.WriteLine("Copies that a repair kept (salvaged-...) may still hold them; delete those files yourself.");
@@ -52,5 +53,30 @@ internal static class DeleteVerb
         }
 
         return found.Count == wanted.Count ? 0 : SomeNotFound;
+    }
+
+    /// <summary>What was said of the episodes goes first: a crash in between leaves episodes that can be deleted again, never feedback on nothing.</summary>
+    private static int DeleteFeedback(RldsFolder episodes, HashSet<string> wanted)
+    {
+        if (LoggedFeedback.Folder(episodes) is not { } place)
+        {
+            return 0;
+        }
+
+        using var writer = EpisodesCommand.Lock(place.Path);
+        var folder = RldsFolder.Open(place.Path);
+        var plans = EpisodesCommand.Chain(folder).Select(shard => ShardPlan.Delete(shard, wanted, new HashSet<string>())).ToArray();
+        if (!plans.Any(plan => plan.Cuts.Count > 0))
+        {
+            return 0;
+        }
+
+        foreach (var plan in plans)
+        {
+            plan.Apply();
+        }
+
+        InfoRewrite.Run(folder, plans);
+        return plans.Sum(plan => plan.Cuts.Count);
     }
 }

@@ -43,7 +43,9 @@ internal static class ShowVerb
         {
             if (folder.IsOurs)
             {
-                Show(EpisodeDecoder.Decode(found.Payload), candidates);
+                var episode = EpisodeDecoder.Decode(found.Payload);
+                Show(episode, candidates);
+                Show(LoggedFeedback.Read(folder)[episode.Id]);
             }
             else if (candidates)
             {
@@ -123,6 +125,15 @@ internal static class ShowVerb
         foreach (var i in Enumerable.Range(0, episode.Candidates.Count).OrderByDescending(i => episode.Candidates[i].Total))
         {
             Line($"candidate {i}", Candidate(episode, i));
+        }
+    }
+
+    private static void Show(IEnumerable<FeedbackRecord> feedback)
+    {
+        foreach (var value in feedback)
+        {
+            var tags = string.Concat(value.Tags.OrderBy(tag => tag.Key, StringComparer.Ordinal).Select(tag => $", {tag.Key} = {tag.Value}"));
+            Line("feedback", $"{value.Metric} {value.Value}{tags} ({value.Created.ToString("yyyy-MM-dd HH:mm:ss'Z'", CultureInfo.InvariantCulture)})");
         }
     }
 

@@ -189,7 +189,7 @@ public sealed class EpisodeReaderTests
 
         var error = Assert.Throws<InvalidDataException>(() => folder.Ids());
 
-        Assert.StartsWith($"Episode shard '{folder.Dataset.ShardPath(0)}', {message}", error.Message, StringComparison.Ordinal);
+        Assert.StartsWith($"Shard '{folder.Dataset.ShardPath(0)}', {message}", error.Message, StringComparison.Ordinal);
     }
 
     /// <summary>Damages a payload and gives it good checksums again.</summary>
