@@ -44,6 +44,7 @@ internal static class EpisodeLinesExport
         json.WriteNumber("top_k", episode.TopK);
         json.WritePropertyName("top_p");
         JsonLines.Number(json, episode.TopP);
+        Sampling(json, episode);
         json.WriteNumber("chosen", episode.Chosen);
         json.WriteStartArray("candidates");
         foreach (var candidate in episode.Candidates)
@@ -68,6 +69,25 @@ internal static class EpisodeLinesExport
 
         json.WriteEndArray();
         json.WriteEndObject();
+    }
+
+    /// <summary>What came with version 1.1.0 of the schema.</summary>
+    private static void Sampling(Utf8JsonWriter json, Episode episode)
+    {
+        json.WritePropertyName("min_p");
+        JsonLines.Number(json, episode.MinP);
+        json.WritePropertyName("repetition_penalty");
+        JsonLines.Number(json, episode.RepetitionPenalty);
+        json.WritePropertyName("presence_penalty");
+        JsonLines.Number(json, episode.PresencePenalty);
+        json.WritePropertyName("frequency_penalty");
+        JsonLines.Number(json, episode.FrequencyPenalty);
+        json.WriteBoolean("logit_bias", episode.HasLogitBias);
+        json.WriteBoolean("ignore_eos", episode.IgnoreEos);
+        json.WriteNumber("max_tokens", episode.MaxTokens);
+        JsonLines.Text(json, "response_format", episode.ResponseFormat);
+        JsonLines.Text(json, "trace_id", episode.TraceId);
+        JsonLines.Text(json, "request_digest", episode.RequestDigest);
     }
 
     private static void Feedback(Utf8JsonWriter json, FeedbackRecord feedback)

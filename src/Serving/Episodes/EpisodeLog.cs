@@ -12,8 +12,12 @@ namespace Serving.Episodes;
 /// <remarks>Format and guarantees: docs/formats.md, section Episodes.</remarks>
 public sealed class EpisodeLog : IAsyncDisposable
 {
+    /// <summary>A crash leaves one shard, and a start without an append none; more would only cost time.</summary>
+    private const int ShardsRemembered = 2;
+
     private readonly FrameLog? _frames;
-    private readonly RecentIds _recent = new();
+    private readonly RecentTimes _ids = new();
+    private readonly RecentTimes _requests = new();
 
     /// <summary>A log for tools and tests, without log messages.</summary>
     public EpisodeLog(EpisodeOptions options)
@@ -32,8 +36,10 @@ public sealed class EpisodeLog : IAsyncDisposable
     {
         if (options.Enabled)
         {
+            CloseEarlier(options.Root, logger, disk);
             _frames = new FrameLog(
                 new DatasetFolder(options.Root), options.ShardBytes, new FrameLogCounts(EpisodeTelemetry.Written, EpisodeTelemetry.Failed), logger, disk);
+            Remember(new DatasetFolder(options.Root));
         }
     }
 
@@ -55,14 +61,57 @@ public sealed class EpisodeLog : IAsyncDisposable
 
         using var span = Telemetry.Begin("log");
         var begun = Stopwatch.GetTimestamp();
-        await _frames.AppendAsync(EpisodeEncoder.Encode(episode), cancellationToken);
-        _recent.Add(episode.Id);
+        try
+        {
+            await _frames.AppendAsync(EpisodeEncoder.Encode(episode), cancellationToken);
+        }
+        catch (Exception exception)
+        {
+            Telemetry.Fail(span, exception is OperationCanceledException ? "cancelled" : "episode_log_failed");
+            throw;
+        }
+
+        Remember(episode.Id, episode.RequestDigest, episode.Created);
         EpisodeTelemetry.Appended(begun);
     }
 
     /// <summary>Whether this process has lately written an episode of this id; false says nothing of older ones (<see cref="EpisodeLookup"/>).</summary>
-    internal bool HasLately(string id) => _recent.Contains(id);
+    internal bool HasLately(string id) => _ids.Of(id) is not null;
+
+    /// <summary>When the last episode of a request known by this digest was made, by this process or shortly before it began; null = none is known.</summary>
+    public DateTimeOffset? LastOf(string requestDigest) => _requests.Of(requestDigest);
 
     /// <summary>Writes what is queued, closes the live shard, so that the dataset is complete for any reader, and releases the folder.</summary>
     public ValueTask DisposeAsync() => _frames?.DisposeAsync() ?? ValueTask.CompletedTask;
+
+    /// <summary>A writer of an earlier version may have been killed: its shards are counted and listed, so that the folder is whole for any reader.</summary>
+    private static void CloseEarlier(string root, ILogger logger, DiskCalls disk)
+    {
+        foreach (var folder in DatasetForm.EarlierEpisodes.Select(form => new DatasetFolder(root, form)).Where(folder => Directory.Exists(folder.FullPath)))
+        {
+            using var writer = new WriterLock(folder.FullPath);
+            new ShardRecovery(folder, disk, logger).Run();
+        }
+    }
+
+    /// <summary>What was written last before this process began, so that a request which comes again after a crash is known.</summary>
+    private void Remember(DatasetFolder folder)
+    {
+        foreach (var shard in folder.Shards().TakeLast(ShardsRemembered))
+        {
+            foreach (var (id, request, created) in ShardIndex.Read(folder.ShardPath(shard)))
+            {
+                Remember(id, request, created);
+            }
+        }
+    }
+
+    private void Remember(string id, string request, DateTimeOffset created)
+    {
+        _ids.Add(id, created);
+        if (request.Length > 0)
+        {
+            _requests.Add(request, created);
+        }
+    }
 }

@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Text;
 using Microsoft.Extensions.Options;
 
 namespace Serving.Episodes;
@@ -35,7 +34,7 @@ public sealed class EpisodeLookup(EpisodeLog log, IOptions<EpisodeOptions> optio
         await _oneAtATime.WaitAsync(cancellationToken);
         try
         {
-            return IsOnDisk(new DatasetFolder(options.Value.Root), id, time, cancellationToken);
+            return DatasetForm.AllEpisodes.Any(form => IsOnDisk(new DatasetFolder(options.Value.Root, form), id, time, cancellationToken));
         }
         finally
         {
@@ -60,7 +59,7 @@ public sealed class EpisodeLookup(EpisodeLog log, IOptions<EpisodeOptions> optio
                 continue;
             }
 
-            if (Records(folder.ShardPath(shards[i])).Any(record =>
+            if (ShardIndex.Read(folder.ShardPath(shards[i])).Any(record =>
             {
                 cancellationToken.ThrowIfCancellationRequested();
                 return record.Id == id;
@@ -73,22 +72,7 @@ public sealed class EpisodeLookup(EpisodeLog log, IOptions<EpisodeOptions> optio
         return false;
     }
 
-    private static DateTimeOffset? FirstOf(string path) => Records(path).Select(record => (DateTimeOffset?)record.Created).FirstOrDefault();
-
-    /// <summary>Up to the end, or to the first damage: what lies behind cannot be trusted, and "episodes verify" tells of it.</summary>
-    private static IEnumerable<(string Id, DateTimeOffset Created)> Records(string path)
-    {
-        using var shard = new ShardReader(path);
-        while (shard.Next(out var payload) is FrameState.Whole)
-        {
-            var features = TfExample.Parse(payload).Features;
-            if (features.TryGetValue("episode_id", out var id) && id is { Bytes: [var text, ..] }
-                && features.TryGetValue("created_unix_ns", out var created) && created is { Int64s: [var nanoseconds, ..] })
-            {
-                yield return (Encoding.UTF8.GetString(text.Span), DateTimeOffset.UnixEpoch.AddTicks(nanoseconds / TimeSpan.NanosecondsPerTick));
-            }
-        }
-    }
+    private static DateTimeOffset? FirstOf(string path) => ShardIndex.Read(path).Select(record => (DateTimeOffset?)record.Created).FirstOrDefault();
 
     private static DateTimeOffset? TimeOf(string id)
     {

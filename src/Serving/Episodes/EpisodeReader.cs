@@ -1,14 +1,14 @@
 namespace Serving.Episodes;
 
 /// <summary>
-/// Reads the episodes of a dataset folder, closed shards and the live one, also while another process writes to it and before there is
+/// Reads the episodes of a log, all versions of its schema, closed shards and the live one, also while another process writes to it and before there is
 /// any. Whole records only: the beginning of a record at the end of the live shard is "not yet". Not thread-safe.
 /// </summary>
 /// <param name="root">The <see cref="EpisodeOptions.Root"/> of a log.</param>
 /// <param name="position">Where <see cref="ReadNew()"/> goes on: a <see cref="Position"/> that was kept, or <see cref="EpisodePosition.Start"/>.</param>
 public sealed class EpisodeReader(string root, EpisodePosition position)
 {
-    private readonly RecordReader<Episode> _records = new(new DatasetFolder(root), EpisodeDecoder.Decode);
+    private readonly DatasetFolder[] _versions = [.. DatasetForm.AllEpisodes.Select(form => new DatasetFolder(root, form))];
 
     /// <summary>From the first record on.</summary>
     /// <param name="root">The <see cref="EpisodeOptions.Root"/> of a log.</param>
@@ -22,7 +22,7 @@ public sealed class EpisodeReader(string root, EpisodePosition position)
 
     /// <summary>Every whole record from the beginning; a torn tail of the live shard ends the sequence quietly.</summary>
     /// <exception cref="InvalidDataException">A record inside is damaged; the message names shard, record and fault.</exception>
-    public IEnumerable<Episode> ReadAll() => _records.From(EpisodePosition.Start).Select(read => read.Record);
+    public IEnumerable<Episode> ReadAll() => From(EpisodePosition.Start).Select(read => read.Episode);
 
     /// <summary>The records after the last ones that this reader returned: call again later to follow a live log.</summary>
     /// <exception cref="InvalidDataException">The next record is damaged (those before it were returned by the call before).</exception>
@@ -35,7 +35,7 @@ public sealed class EpisodeReader(string root, EpisodePosition position)
         var episodes = new List<Episode>();
         try
         {
-            foreach (var (episode, next) in _records.From(Position))
+            foreach (var (episode, next) in From(Position))
             {
                 episodes.Add(episode);
                 Position = next;
@@ -51,5 +51,24 @@ public sealed class EpisodeReader(string root, EpisodePosition position)
         }
 
         return episodes;
+    }
+
+    private IEnumerable<(Episode Episode, EpisodePosition Next)> From(EpisodePosition start)
+    {
+        for (var version = start.Version; version < _versions.Length; version++)
+        {
+            // Asked before reading: a writer finishes the folders of earlier versions before it makes its own, and then nothing more comes there.
+            var isOver = _versions.Skip(version + 1).Any(later => Directory.Exists(later.FullPath));
+            var from = version == start.Version ? start : EpisodePosition.Start;
+            foreach (var (episode, next) in new RecordReader<Episode>(_versions[version], EpisodeDecoder.Decode).From(from))
+            {
+                yield return (episode, next with { Version = version });
+            }
+
+            if (!isOver)
+            {
+                yield break;
+            }
+        }
     }
 }

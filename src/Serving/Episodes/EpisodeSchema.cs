@@ -4,7 +4,7 @@ namespace Serving.Episodes;
 
 /// <summary>
 /// features.json of our episodes, in the words of TFDS. It belongs to <see cref="EpisodeEncoder"/> and <see cref="EpisodeDecoder"/> key by key
-/// (a test holds them together) and to docs/formats.md. A change here is a new version folder.
+/// (a test holds them together) and to docs/formats.md. A change here is a new version folder (<see cref="DatasetForm"/>).
 /// </summary>
 public static class EpisodeSchema
 {
@@ -19,9 +19,18 @@ public static class EpisodeSchema
             ("environment_digest", Text()),
             ("episode_id", Text()),
             ("experiment_id", Text()),
+            ("frequency_penalty", Scalar("float32")),
+            ("ignore_eos", Scalar("bool")),
             ("independent", Scalar("bool")),
             ("invalid", Scalar("bool")),
+            ("logit_bias", Scalar("bool")),
+            ("max_tokens", Scalar("int32")),
+            ("min_p", Scalar("float32")),
+            ("presence_penalty", Scalar("float32")),
+            ("repetition_penalty", Scalar("float32")),
+            ("request_digest", Text()),
             ("request_metadata", Text()),
+            ("response_format", Text()),
             ("seed", Scalar("uint64")),
             ("steps", Steps(Dict(
                 ("action", Dict(
@@ -50,5 +59,6 @@ public static class EpisodeSchema
                 ("reward", Scalar("float32"))))),
             ("temperature", Scalar("float32")),
             ("top_k", Scalar("int32")),
-            ("top_p", Scalar("float32"))));
+            ("top_p", Scalar("float32")),
+            ("trace_id", Text())));
 }

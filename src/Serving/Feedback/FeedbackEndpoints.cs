@@ -30,7 +30,7 @@ public static class FeedbackEndpoints
     }
 
     private static async Task<JsonHttpResult<FeedbackAnswer>> Take(HttpContext context, FeedbackHandler handler) =>
-        TypedResults.Json(await handler.TakeAsync(context.Request, context.RequestAborted), FeedbackJson.Default.FeedbackAnswer);
+        TypedResults.Json(await handler.TakeAsync(context), FeedbackJson.Default.FeedbackAnswer);
 }
 
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower)]

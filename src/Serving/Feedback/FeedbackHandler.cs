@@ -7,10 +7,13 @@ using Serving.Requests;
 namespace Serving.Feedback;
 
 /// <summary>Takes feedback on answers that were logged; it is on disk before the caller hears of it. Thread-safe.</summary>
-public sealed class FeedbackHandler(EpisodeLookup episodes, FeedbackLog log, IOptions<RequestOptions> requests, TimeProvider time)
+public sealed class FeedbackHandler(EpisodeLookup episodes, FeedbackLog log, IEnumerable<ApiErrorRule> rules, IOptions<RequestOptions> requests, TimeProvider time)
 {
     /// <exception cref="ApiException">The body is wrong (400), or speaks of an answer that is not in the log (404).</exception>
-    public async Task<FeedbackAnswer> TakeAsync(HttpRequest request, CancellationToken cancellationToken)
+    public Task<FeedbackAnswer> TakeAsync(HttpContext context) =>
+        ServedRequest.TraceAsync(context, rules, () => TakeAsync(context.Request, context.RequestAborted));
+
+    private async Task<FeedbackAnswer> TakeAsync(HttpRequest request, CancellationToken cancellationToken)
     {
         using var body = await RequestBody.ReadAsync(request, requests.Value, cancellationToken);
         var feedback = FeedbackParser.Parse(body.RootElement);

@@ -1,5 +1,6 @@
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Options;
+using Serving.Episodes;
 using Serving.Observability;
 using Serving.Requests;
 
@@ -13,6 +14,8 @@ public sealed class GenerationHandler(
     PromptEchoes echoes,
     AnswerStream streams,
     AnswerMemory memory,
+    EpisodeLog episodes,
+    TimeProvider time,
     IEnumerable<ApiErrorRule> rules,
     IOptions<GenerationOptions> options,
     IOptions<RequestOptions> requests)
@@ -44,7 +47,9 @@ public sealed class GenerationHandler(
             return;
         }
 
-        using var job = router.Begin(RequestParser.Parse(kind, body.RootElement, _options));
+        using var job = router.Begin(
+            RequestParser.Parse(kind, body.RootElement, _options),
+            new RequestOrigin(telemetry.TraceId, attempt?.Identity.Digest ?? "", attempt is not null && IsLogged(attempt)));
         telemetry.Accepted(job);
         if (job.Request.Stream)
         {
@@ -54,6 +59,11 @@ public sealed class GenerationHandler(
 
         telemetry.Answered(await WriteAsync(job, attempt, context.Response, cancellationToken));
     }
+
+    /// <summary>A repeat whose first answer is forgotten, or was lost with an earlier process, while its episode is there.</summary>
+    private bool IsLogged(Attempt attempt) =>
+        attempt is { IsFirst: true, Identity.MayRepeat: true }
+        && episodes.LastOf(attempt.Identity.Digest) is { } logged && logged >= time.GetUtcNow() - requests.Value.RememberAnswersFor;
 
     private async Task<GenerationResult> WriteAsync(GenerationJob job, Attempt? attempt, HttpResponse response, CancellationToken cancellationToken)
     {

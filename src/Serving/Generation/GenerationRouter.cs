@@ -24,7 +24,7 @@ public sealed class GenerationRouter(
 
     /// <summary>Leases the policy and encodes the prompt. The caller disposes the job.</summary>
     /// <exception cref="ApiException">Unknown model (404), not loaded yet (503), or a prompt that the policy cannot take (400).</exception>
-    public GenerationJob Begin(GenerationRequest request)
+    public GenerationJob Begin(GenerationRequest request, RequestOrigin origin)
     {
         var isBestOfN = request.Model is PolicyRegistry.AnchorAlias or AutoAlias;
         var lease = Acquire(request.Model);
@@ -45,6 +45,7 @@ public sealed class GenerationRouter(
             {
                 Id = $"{prefix}{Guid.CreateVersion7(created):N}",
                 Created = created,
+                Origin = origin,
                 Candidates = candidates,
             };
         }

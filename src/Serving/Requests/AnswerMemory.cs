@@ -36,7 +36,7 @@ public sealed class AnswerMemory(IOptions<RequestOptions> options, TimeProvider 
                 {
                     entry = new Entry(identity.Digest, identity.Content);
                     _entries.Add(identity.Digest, entry);
-                    return Work(entry, identity);
+                    return Work(entry, identity, isFirst: true);
                 }
 
                 if (entry.Content != identity.Content)
@@ -61,7 +61,7 @@ public sealed class AnswerMemory(IOptions<RequestOptions> options, TimeProvider 
         }
     }
 
-    private Attempt Work(Entry entry, RequestIdentity identity)
+    private Attempt Work(Entry entry, RequestIdentity identity, bool isFirst = false)
     {
         if (entry.Working++ == 0 && entry.Place is not null)
         {
@@ -69,7 +69,7 @@ public sealed class AnswerMemory(IOptions<RequestOptions> options, TimeProvider 
             entry.Place = null;
         }
 
-        return entry.Last = new Attempt(identity, (attempt, answer) => Ended(entry, attempt, answer));
+        return entry.Last = new Attempt(identity, (attempt, answer) => Ended(entry, attempt, answer)) { IsFirst = isFirst };
     }
 
     private void Ended(Entry entry, Attempt attempt, RememberedAnswer? answer)

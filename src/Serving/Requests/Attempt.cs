@@ -18,6 +18,9 @@ public sealed class Attempt : IDisposable
 
     public RequestIdentity Identity { get; }
 
+    /// <summary>No other attempt is remembered: after a restart, or when it was forgotten, an earlier one may have left an episode all the same.</summary>
+    public bool IsFirst { get; internal init; }
+
     /// <summary>The answer to give again; null = work.</summary>
     public RememberedAnswer? Earlier { get; }
 

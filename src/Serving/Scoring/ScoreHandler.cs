@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Text.Json;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Options;
@@ -10,8 +11,12 @@ namespace Serving.Scoring;
 /// One HTTP request for scores from its body to its answer: read, score every pair, answer in the asked shape. All routes give the numbers of the same
 /// scorers. Thread-safe.
 /// </summary>
-public sealed class ScoreHandler(Scorecards scorecards, IOptions<ScoringOptions> options, IOptions<RequestOptions> requests, TimeProvider time)
+public sealed class ScoreHandler(
+    Scorecards scorecards, IOptions<ScoringOptions> options, IOptions<RequestOptions> requests, IEnumerable<ApiErrorRule> rules, TimeProvider time)
 {
+    /// <summary>Beyond this many a span for each pair and scorer would push a request's own span out of the exporter's queue.</summary>
+    private const int MostTracedPairs = 64;
+
     private const string Aggregation = "mean over sentences; each sentence by the source unit with its largest log-probability of entailment";
 
     private readonly int _mostPairs = options.Value.MaxPairs;
@@ -98,14 +103,22 @@ public sealed class ScoreHandler(Scorecards scorecards, IOptions<ScoringOptions>
         return new RewardList(raw, raw, new Dictionary<string, IReadOnlyList<double>>());
     });
 
-    private async Task<T> AnswerAsync<T>(HttpContext context, Func<RequestFields, CancellationToken, Task<T>> answer)
-    {
-        using var body = await RequestBody.ReadAsync(context.Request, requests.Value, context.RequestAborted);
-        return await answer(new RequestFields(body.RootElement, ""), context.RequestAborted);
-    }
+    private Task<T> AnswerAsync<T>(HttpContext context, Func<RequestFields, CancellationToken, Task<T>> answer) =>
+        ServedRequest.TraceAsync(context, rules, async () =>
+        {
+            using var body = await RequestBody.ReadAsync(context.Request, requests.Value, context.RequestAborted);
+            return await answer(new RequestFields(body.RootElement, ""), context.RequestAborted);
+        });
 
-    private static Task<double[]> RawAsync(ScoreTarget target, IReadOnlyList<ScorePair> pairs, CancellationToken cancellationToken) =>
-        Task.WhenAll(pairs.Select(pair => target.RawAsync(pair.Source, pair.Answer, cancellationToken)));
+    private static async Task<double[]> RawAsync(ScoreTarget target, IReadOnlyList<ScorePair> pairs, CancellationToken cancellationToken)
+    {
+        if (pairs.Count > MostTracedPairs)
+        {
+            Activity.Current = null;                                   // of this method: its pairs open no spans
+        }
+
+        return await Task.WhenAll(pairs.Select(pair => target.RawAsync(pair.Source, pair.Answer, cancellationToken)));
+    }
 
     private static ClassifiedPair Classified(EntailmentReport report, int index)
     {

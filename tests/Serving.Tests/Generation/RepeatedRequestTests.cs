@@ -277,6 +277,29 @@ public sealed class RepeatedRequestTests
         Assert.NotEqual(Id(first), Id(again));
     }
 
+    [Theory]
+    [InlineData(Key, "a", "a")]
+    [InlineData(Retry, "0", "1")]
+    public async Task After_a_restart_a_repeat_is_answered_and_not_logged_again(string header, string first, string second)
+    {
+        using var folder = new TemporaryFolder();
+        var settings = new Dictionary<string, string> { ["Episodes:Root"] = folder.File("episodes") };
+        string id;
+        await using (var app = await new ServingApp(settings).ReadyAsync(Token))
+        {
+            id = Id(await PostAsync(app, Chat, _group, (header, first)));
+        }
+
+        await using var restarted = await new ServingApp(settings).ReadyAsync(Token);
+        var again = await PostAsync(restarted, Chat, _group, (header, second));
+        var andAgain = await PostAsync(restarted, Chat, _group, (header, second));
+        var fresh = await PostAsync(restarted, Chat, _group, (header, header == Key ? "b" : "0"));
+
+        Assert.Equal((HttpStatusCode.OK, null), (again.Status, again.Header(RememberedAnswer.ReplayHeader)));
+        Assert.Equal((again.Body, "true"), (andAgain.Body, andAgain.Header(RememberedAnswer.ReplayHeader)));
+        Assert.Equal([id, Id(fresh)], new EpisodeReader(folder.File("episodes")).ReadAll().Select(e => e.Id));
+    }
+
     private static string Id(Reply reply) => (string)reply.Json["id"]!;
 
     private static TaskCompletionSource Promise() => new(TaskCreationOptions.RunContinuationsAsynchronously);
