@@ -13,11 +13,13 @@ return args switch
     ["memory", .. var rest] => TrainingMemoryBenchmark.Run(rest),
     ["swap", .. var rest] => SwapBenchmark.Run(rest),
     ["telemetry", .. var rest] => TelemetryBenchmark.Run(rest),
+    ["append", .. var rest] => AppendBenchmark.Run(rest),
+    ["crash", .. var rest] => CrashBenchmark.Run(rest),
     _ => Usage(),
 };
 
 static int Usage()
 {
-    Console.Error.WriteLine("Usage: dotnet run -c Release --project perf/Serving.Benchmarks -- decode | prompt | soak | invariance | precision | score | training | memory | swap | telemetry");
+    Console.Error.WriteLine("Usage: dotnet run -c Release --project perf/Serving.Benchmarks -- decode | prompt | soak | invariance | precision | score | training | memory | swap | telemetry | append | crash");
     return 1;
 }

@@ -4,7 +4,7 @@ using Microsoft.Extensions.Logging;
 namespace Serving.Episodes;
 
 /// <summary>
-/// Appends records to the live shard of a dataset: one writer task, group commit (one fsync for all that wait). Thread-safe. Owns the folder's writer lock
+/// Appends records to the live shard of a dataset: one writer thread, group commit (one fsync for all that wait). Thread-safe. Owns the folder's writer lock
 /// from construction to disposal. On start it repairs what a killed writer left; each run begins a new shard.
 /// </summary>
 /// <remarks>Format and guarantees: docs/formats.md, section Episodes.</remarks>
@@ -24,9 +24,9 @@ internal sealed partial class FrameLog : IAsyncDisposable
     private readonly WriterLock _lock;
     private readonly Task _writer;
     private readonly Channel<PendingAppend> _queue = Channel.CreateBounded<PendingAppend>(
-        new BoundedChannelOptions(QueueCapacity) { SingleReader = true });
+        new BoundedChannelOptions(QueueCapacity) { SingleReader = true, AllowSynchronousContinuations = true });   // all they do is wake the writer
 
-    // The writer task's own from here on.
+    // The writer's own from here on.
     private DatasetInfo _info = DatasetInfo.Empty;
     private ShardWriter? _shard;
     private int _nextShard;
@@ -56,7 +56,8 @@ internal sealed partial class FrameLog : IAsyncDisposable
             throw;
         }
 
-        _writer = Task.Run(WriteAsync);
+        // A thread of its own: it waits for the disk most of the time, and the pool of a small machine has few to spare.
+        _writer = Task.Factory.StartNew(Write, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
     }
 
     /// <summary>
@@ -94,11 +95,11 @@ internal sealed partial class FrameLog : IAsyncDisposable
         _lock.Dispose();
     }
 
-    private async Task WriteAsync()
+    private void Write()
     {
         var group = new List<PendingAppend>();
         var queue = _queue.Reader;
-        while (await queue.WaitToReadAsync())
+        while (queue.WaitToReadAsync().AsTask().GetAwaiter().GetResult())
         {
             // A group never carries a shard past its size by more than one record.
             var room = Math.Min(GroupBytes, _shardBytes - (_shard?.Length ?? 0));
