@@ -18,7 +18,7 @@ public sealed class ArchitectureTests
         ["Grammar"] = [],
         ["Models"] = ["Observability"],
         ["Episodes"] = ["Observability"],
-        ["EpisodeTools"] = ["Episodes"],
+        ["EpisodeTools"] = ["Episodes", "Models"],
         ["Feedback"] = ["Episodes", "Requests", "Observability"],
         ["Onnx"] = ["Models"],
         ["Inference"] = ["Models", "Onnx", "Kernels", "Tokenization", "Grammar", "Observability"],
