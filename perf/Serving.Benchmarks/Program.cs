@@ -18,11 +18,13 @@ return args switch
     ["telemetry", .. var rest] => TelemetryBenchmark.Run(rest),
     ["load", .. var rest] => LoadBenchmark.Run(rest),
     ["overhead", .. var rest] => OverheadBenchmark.Run(rest),
+    ["append", .. var rest] => AppendBenchmark.Run(rest),
+    ["crash", .. var rest] => CrashBenchmark.Run(rest),
     _ => Usage(),
 };
 
 static int Usage()
 {
-    Console.Error.WriteLine("Usage: dotnet run -c Release --project perf/Serving.Benchmarks -- decode | prompt | soak | invariance | precision | score | batch | batch-kills | batch-memory | training | memory | swap | telemetry | load | overhead");
+    Console.Error.WriteLine("Usage: dotnet run -c Release --project perf/Serving.Benchmarks -- decode | prompt | soak | invariance | precision | score | batch | batch-kills | batch-memory | training | memory | swap | telemetry | load | overhead | append | crash");
     return 1;
 }

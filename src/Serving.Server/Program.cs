@@ -6,6 +6,7 @@ using Serving.Demo;
 using Serving.Documentation;
 using Serving.Episodes;
 using Serving.EpisodeTools;
+using Serving.Feedback;
 using Serving.Generation;
 using Serving.Import;
 using Serving.Inference;
@@ -64,6 +65,7 @@ static async Task<int> ServeAsync(string[] settings)
         builder.AddScoring();
         builder.AddEpisodes();
         builder.AddGeneration();
+        builder.AddFeedback();
         builder.AddDocumentation();
 
         var app = builder.Build();
@@ -74,6 +76,7 @@ static async Task<int> ServeAsync(string[] settings)
         app.MapModels();
         app.MapScoring();
         app.MapGeneration();
+        app.MapFeedback();
         app.MapDocumentation();
         await app.RunAsync();
         return 0;

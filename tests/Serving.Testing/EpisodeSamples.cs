@@ -74,6 +74,16 @@ public static class EpisodeSamples
             Temperature = Float(random),
             TopK = random.Next(-1, 1000),
             TopP = Float(random),
+            MinP = Float(random),
+            RepetitionPenalty = Float(random),
+            PresencePenalty = Float(random),
+            FrequencyPenalty = Float(random),
+            HasLogitBias = random.Next(2) == 0,
+            IgnoreEos = random.Next(2) == 0,
+            MaxTokens = random.Next(),
+            ResponseFormat = Text(random),
+            TraceId = Text(random),
+            RequestDigest = Text(random),
             Chosen = random.Next(count),
             Independent = random.Next(2) == 0,
             Candidates = [.. Enumerable.Range(0, count).Select(_ => OddCandidate(random, names))],
@@ -89,6 +99,8 @@ public static class EpisodeSamples
         var text = new StringBuilder();
         text.AppendJoin('|', episode.Id, episode.Created.UtcTicks, episode.Policy, episode.PolicyDigest, episode.Scorecard, episode.ScorecardDigest);
         text.AppendJoin('|', episode.Source, episode.Prompt, string.Join(',', episode.PromptTokens), episode.Seed, Bits(episode.Temperature));
+        text.AppendJoin('|', Bits(episode.MinP), Bits(episode.RepetitionPenalty), Bits(episode.PresencePenalty), Bits(episode.FrequencyPenalty));
+        text.AppendJoin('|', episode.HasLogitBias, episode.IgnoreEos, episode.MaxTokens, episode.ResponseFormat, episode.TraceId, episode.RequestDigest);
         text.AppendJoin('|', episode.TopK, Bits(episode.TopP), episode.Chosen, episode.Independent, episode.Experiment, episode.Invalid);
         text.AppendJoin('|', episode.Metadata.OrderBy(m => m.Key, StringComparer.Ordinal).Select(m => m.Key + "=" + m.Value));
         foreach (var candidate in episode.Candidates)

@@ -12,7 +12,7 @@ public sealed class ServerProcess : IAsyncDisposable
     private readonly ConcurrentQueue<string> _output = new();
     private readonly TaskCompletionSource<Uri> _address = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    private ServerProcess(IEnumerable<string> arguments)
+    private ServerProcess(IEnumerable<string> arguments, IReadOnlyDictionary<string, string>? environment = null)
     {
         var start = new ProcessStartInfo(Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet")
         {
@@ -23,6 +23,11 @@ public sealed class ServerProcess : IAsyncDisposable
         foreach (var argument in (string[])[Path.Combine(AppContext.BaseDirectory, "Serving.Server.dll"), .. arguments])
         {
             start.ArgumentList.Add(argument);
+        }
+
+        foreach (var (name, value) in environment ?? new Dictionary<string, string>())
+        {
+            start.Environment[name] = value;
         }
 
         _process = new Process { StartInfo = start, EnableRaisingEvents = true };
@@ -56,11 +61,16 @@ public sealed class ServerProcess : IAsyncDisposable
     public static ServerProcess Launch(params IEnumerable<string> arguments) => new(arguments);
 
     /// <summary>Starts a server over these folders and waits until it listens.</summary>
+    public static Task<ServerProcess> StartAsync(
+        string models, string episodes, CancellationToken cancellationToken, params IEnumerable<string> settings) =>
+        StartAsync(models, episodes, new Dictionary<string, string>(), cancellationToken, settings);
+
+    /// <summary>The same with these environment variables.</summary>
     public static async Task<ServerProcess> StartAsync(
-        string models, string episodes, CancellationToken cancellationToken, params IEnumerable<string> settings)
+        string models, string episodes, IReadOnlyDictionary<string, string> environment, CancellationToken cancellationToken, params IEnumerable<string> settings)
     {
         string[] folders = ["--Models:Root=" + models, "--Episodes:Root=" + episodes];
-        var server = Launch(["serve", "--urls", "http://127.0.0.1:0", "--Onnx:Threads=1", .. folders, .. settings]);
+        var server = new ServerProcess(["serve", "--urls", "http://127.0.0.1:0", "--Onnx:Threads=1", .. folders, .. settings], environment);
         try
         {
             await server._address.Task.WaitAsync(cancellationToken);

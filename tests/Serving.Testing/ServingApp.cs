@@ -125,12 +125,10 @@ public sealed class ServingApp : WebApplicationFactory<Program>
         builder.ConfigureServices(services => _services?.Invoke(services));
     }
 
-    protected override void Dispose(bool disposing)
+    /// <summary>Stops the server, and removes its folder once nothing writes to it any more.</summary>
+    public override async ValueTask DisposeAsync()
     {
-        base.Dispose(disposing);
-        if (disposing)
-        {
-            _folder.Dispose();
-        }
+        await base.DisposeAsync();
+        _folder.Dispose();
     }
 }

@@ -116,6 +116,7 @@ internal static class RunCommand
         ["recipe"] = options.Recipe,
         ["seed"] = run.Seed,
         ["steps"] = result.Steps,
+        ["log"] = Path.GetFullPath(run.Episodes),
         ["episodes"] = result.Episodes,
         ["groups"] = result.Groups,
         ["start"] = run.Start.Id,

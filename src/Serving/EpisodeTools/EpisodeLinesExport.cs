@@ -7,13 +7,13 @@ namespace Serving.EpisodeTools;
 /// <summary>JSON Lines, an episode each, with everything that is stored. Stateless.</summary>
 internal static class EpisodeLinesExport
 {
-    public static (long Written, string What, string Skipped) Write(IEnumerable<Episode> episodes, string path) => NewFile.Write(path, file =>
+    public static (long Written, string What, string Skipped) Write(IEnumerable<Episode> episodes, ILookup<string, FeedbackRecord> feedback, string path) => NewFile.Write(path, file =>
     {
         var written = 0L;
         using var json = new Utf8JsonWriter(file, JsonLines.Options);
         foreach (var episode in episodes)
         {
-            Line(json, episode);
+            Line(json, episode, feedback[episode.Id]);
             json.Flush();
             file.WriteByte((byte)'\n');
             json.Reset();
@@ -23,7 +23,7 @@ internal static class EpisodeLinesExport
         return (written, "episodes", "");
     });
 
-    private static void Line(Utf8JsonWriter json, Episode episode)
+    private static void Line(Utf8JsonWriter json, Episode episode, IEnumerable<FeedbackRecord> feedback)
     {
         json.WriteStartObject();
         JsonLines.Text(json, "id", episode.Id);
@@ -44,6 +44,7 @@ internal static class EpisodeLinesExport
         json.WriteNumber("top_k", episode.TopK);
         json.WritePropertyName("top_p");
         JsonLines.Number(json, episode.TopP);
+        Sampling(json, episode);
         json.WriteNumber("chosen", episode.Chosen);
         json.WriteStartArray("candidates");
         foreach (var candidate in episode.Candidates)
@@ -60,6 +61,52 @@ internal static class EpisodeLinesExport
         }
 
         json.WriteEndObject();
+        json.WriteStartArray("feedback");
+        foreach (var value in feedback)
+        {
+            Feedback(json, value);
+        }
+
+        json.WriteEndArray();
+        json.WriteEndObject();
+    }
+
+    /// <summary>What came with version 1.1.0 of the schema.</summary>
+    private static void Sampling(Utf8JsonWriter json, Episode episode)
+    {
+        json.WritePropertyName("min_p");
+        JsonLines.Number(json, episode.MinP);
+        json.WritePropertyName("repetition_penalty");
+        JsonLines.Number(json, episode.RepetitionPenalty);
+        json.WritePropertyName("presence_penalty");
+        JsonLines.Number(json, episode.PresencePenalty);
+        json.WritePropertyName("frequency_penalty");
+        JsonLines.Number(json, episode.FrequencyPenalty);
+        json.WriteBoolean("logit_bias", episode.HasLogitBias);
+        json.WriteBoolean("ignore_eos", episode.IgnoreEos);
+        json.WriteNumber("max_tokens", episode.MaxTokens);
+        JsonLines.Text(json, "response_format", episode.ResponseFormat);
+        JsonLines.Text(json, "trace_id", episode.TraceId);
+        JsonLines.Text(json, "request_digest", episode.RequestDigest);
+    }
+
+    private static void Feedback(Utf8JsonWriter json, FeedbackRecord feedback)
+    {
+        json.WriteStartObject();
+        json.WriteString("id", feedback.Id);
+        json.WriteString("created", feedback.Created.UtcDateTime.ToString("O", CultureInfo.InvariantCulture));
+        json.WriteString("metric_name", feedback.Metric);
+        json.WritePropertyName("value");
+        json.WriteRawValue(feedback.Value);
+        json.WriteStartObject("tags");
+        foreach (var (name, value) in feedback.Tags)
+        {
+            json.WriteString(name, value);
+        }
+
+        json.WriteEndObject();
+        json.WriteString("workload_id", feedback.Workload);
+        json.WriteString("client_id", feedback.Client);
         json.WriteEndObject();
     }
 

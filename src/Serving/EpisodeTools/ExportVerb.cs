@@ -46,7 +46,7 @@ internal static class ExportVerb
             "trl" => PreferenceExport.Write(episodes, output),
             "parquet" => ParquetExport.Write(() => LoggedEpisodes.Read(folder), output),
             "rlds-token" => TokenExport.Write(episodes, output),
-            _ => EpisodeLinesExport.Write(episodes, output),
+            _ => EpisodeLinesExport.Write(episodes, LoggedFeedback.Read(folder), output),
         };
         Console.Out.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{written:N0} {what} in {output}{(skipped.Length > 0 ? "; " + skipped : "")}"));
         return 0;

@@ -107,6 +107,12 @@ public sealed partial class RldsFolder
         for (var depth = 0; depth <= 2; depth++)
         {
             var found = level.Where(IsDataset).ToArray();
+            if (found.Length > 1)
+            {
+                // Whoever names the Episodes:Root means the episodes; the feedback beside them goes by its own name.
+                found = [.. found.Where(f => System.IO.Path.GetFileName(System.IO.Path.GetDirectoryName(f)) != LoggedFeedback.Dataset)];
+            }
+
             if (found.Length == 1)
             {
                 return found[0];

@@ -43,7 +43,9 @@ internal static class ShowVerb
         {
             if (folder.IsOurs)
             {
-                Show(EpisodeDecoder.Decode(found.Payload), candidates);
+                var episode = EpisodeDecoder.Decode(found.Payload);
+                Show(episode, candidates);
+                Show(LoggedFeedback.Read(folder)[episode.Id]);
             }
             else if (candidates)
             {
@@ -100,7 +102,12 @@ internal static class ShowVerb
 
         Line("sampling", string.Create(
             CultureInfo.InvariantCulture,
-            $"seed {episode.Seed}, temperature {episode.Temperature}, top-k {episode.TopK}, top-p {episode.TopP}{(episode.Independent ? ", independent" : "")}"));
+            $"seed {episode.Seed}, temperature {episode.Temperature}, top-k {episode.TopK}, top-p {episode.TopP}{More(episode)}{(episode.Independent ? ", independent" : "")}"));
+        if (episode.TraceId.Length > 0)
+        {
+            Line("trace", episode.TraceId);
+        }
+
         foreach (var (name, value) in episode.Metadata.OrderBy(item => item.Key, StringComparer.Ordinal))
         {
             Line("metadata", $"{name} = {value}");
@@ -123,6 +130,29 @@ internal static class ShowVerb
         foreach (var i in Enumerable.Range(0, episode.Candidates.Count).OrderByDescending(i => episode.Candidates[i].Total))
         {
             Line($"candidate {i}", Candidate(episode, i));
+        }
+    }
+
+    /// <summary>What else shaped the draws, each only where it did.</summary>
+    private static string More(Episode episode)
+    {
+        (string Name, float Value, float Neutral)[] numbers =
+        [
+            ("min-p", episode.MinP, 0), ("repetition penalty", episode.RepetitionPenalty, 1), ("presence penalty", episode.PresencePenalty, 0),
+            ("frequency penalty", episode.FrequencyPenalty, 0),
+        ];
+        var told = numbers.Where(number => !number.Value.Equals(number.Neutral))
+            .Select(number => string.Create(CultureInfo.InvariantCulture, $", {number.Name} {number.Value}"));
+        return string.Concat(told) + (episode.HasLogitBias ? ", logit bias" : "") + (episode.IgnoreEos ? ", end token ignored" : "")
+            + (episode.ResponseFormat is "" or "text" ? "" : $", {episode.ResponseFormat}");
+    }
+
+    private static void Show(IEnumerable<FeedbackRecord> feedback)
+    {
+        foreach (var value in feedback)
+        {
+            var tags = string.Concat(value.Tags.OrderBy(tag => tag.Key, StringComparer.Ordinal).Select(tag => $", {tag.Key} = {tag.Value}"));
+            Line("feedback", $"{value.Metric} {value.Value}{tags} ({value.Created.ToString("yyyy-MM-dd HH:mm:ss'Z'", CultureInfo.InvariantCulture)})");
         }
     }
 

@@ -12,6 +12,20 @@ public sealed record StepPattern(
     /// <summary>A part of one step.</summary>
     public static (string Name, string Field, int From, int Count) At(string name, string field, int from) => (name, field, from, 1);
 
+    /// <summary>
+    /// The pattern that a transform describes: it gets a reference to the step and gives names to references of its fields, as in
+    /// <c>step => [("s", step["observation"][-2]), ("a", step["action"][^2..])]</c>.
+    /// </summary>
+    /// <exception cref="ArgumentException">A reference says no steps or no field.</exception>
+    public static StepPattern FromTransform(Func<StepReference, IEnumerable<(string Name, StepReference Reference)>> transform)
+    {
+        ArgumentNullException.ThrowIfNull(transform);
+        var parts = transform(new StepReference("", 0, 0)).Select(part => part.Reference is { From: < 0, Field.Length: > 0 }
+            ? (part.Name, part.Reference.Field, part.Reference.From, part.Reference.Count)
+            : throw new ArgumentException($"'{part.Name}' names a field of a step: say which field and which steps, as in step[\"action\"][-1].", nameof(transform)));
+        return new StepPattern([.. parts], []);
+    }
+
     /// <summary>The items of episodes; each part is the list of its steps' values.</summary>
     /// <param name="episodes">Lists of steps.</param>
     /// <param name="respectEpisodeBoundaries">False lets an item reach back into the episode before.</param>

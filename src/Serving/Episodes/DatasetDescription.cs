@@ -14,9 +14,9 @@ internal static class DatasetDescription
     {
         if (!File.Exists(folder.FeaturesPath))
         {
-            DurableFile.Replace(folder.FeaturesPath, EpisodeSchema.FeaturesJson);
+            DurableFile.Replace(folder.FeaturesPath, folder.Form.Features);
         }
-        else if (!IsOurs(File.ReadAllBytes(folder.FeaturesPath)))
+        else if (!Equal(File.ReadAllBytes(folder.FeaturesPath), folder.Form.Features))
         {
             throw new InvalidDataException(
                 $"'{folder.FeaturesPath}' describes other records than this version writes. "
@@ -29,11 +29,11 @@ internal static class DatasetDescription
         }
     }
 
-    private static bool IsOurs(byte[] features)
+    private static bool Equal(byte[] features, byte[] ours)
     {
         try
         {
-            return JsonNode.DeepEquals(JsonNode.Parse(features), JsonNode.Parse(EpisodeSchema.FeaturesJson));
+            return JsonNode.DeepEquals(JsonNode.Parse(features), JsonNode.Parse(ours));
         }
         catch (JsonException)
         {

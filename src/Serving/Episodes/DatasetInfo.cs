@@ -37,7 +37,7 @@ internal sealed record DatasetInfo(IReadOnlyList<long> ShardLengths, long Payloa
         {
             var root = JsonNode.Parse(bytes);
             var split = Member(root, "splits").AsArray().Single();
-            if (Text(root, "name") != DatasetFolder.Name || Text(root, "version") != DatasetFolder.Version
+            if (Text(root, "name") != folder.Form.Name || Text(root, "version") != folder.Form.Version
                 || Text(split, "name") != DatasetFolder.Split || Text(split, "filepathTemplate") != DatasetFolder.FilepathTemplate)
             {
                 throw new InvalidDataException("it describes another dataset");
@@ -54,15 +54,15 @@ internal sealed record DatasetInfo(IReadOnlyList<long> ShardLengths, long Payloa
         }
     }
 
-    public void Write(DatasetFolder folder) => DurableFile.Replace(folder.InfoPath, ToJson());
+    public void Write(DatasetFolder folder) => DurableFile.Replace(folder.InfoPath, ToJson(folder));
 
     /// <summary>Keys sorted; 64-bit integers as strings, as protobuf's JSON wants them; no key that DatasetInfo of TFDS does not know.</summary>
-    private byte[] ToJson() => JsonSerializer.SerializeToUtf8Bytes(
+    private byte[] ToJson(DatasetFolder folder) => JsonSerializer.SerializeToUtf8Bytes(
         new JsonObject
         {
-            ["description"] = "Best-of-N requests with every candidate, its log-probabilities and scores. One record is one request.",
+            ["description"] = folder.Form.Description,
             ["fileFormat"] = "tfrecord",
-            ["name"] = DatasetFolder.Name,
+            ["name"] = folder.Form.Name,
             ["splits"] = new JsonArray(new JsonObject
             {
                 ["filepathTemplate"] = DatasetFolder.FilepathTemplate,
@@ -70,7 +70,7 @@ internal sealed record DatasetInfo(IReadOnlyList<long> ShardLengths, long Payloa
                 ["numBytes"] = PayloadBytes.ToString(CultureInfo.InvariantCulture),
                 ["shardLengths"] = new JsonArray([.. ShardLengths.Select(n => (JsonNode)n.ToString(CultureInfo.InvariantCulture))]),
             }),
-            ["version"] = DatasetFolder.Version,
+            ["version"] = folder.Form.Version,
         },
         _indented);
 

@@ -36,6 +36,31 @@ public sealed record Episode
 
     public required float TopP { get; init; }
 
+    public float MinP { get; init; }
+
+    public float RepetitionPenalty { get; init; } = 1;
+
+    public float PresencePenalty { get; init; }
+
+    public float FrequencyPenalty { get; init; }
+
+    /// <summary>Whether the request changed the logits of some tokens.</summary>
+    public bool HasLogitBias { get; init; }
+
+    public bool IgnoreEos { get; init; }
+
+    /// <summary>Longest answer that the request allowed, in tokens; 0 = not recorded.</summary>
+    public int MaxTokens { get; init; }
+
+    /// <summary>"text", "json_object" or "json_schema"; empty = not recorded.</summary>
+    public string ResponseFormat { get; init; } = "";
+
+    /// <summary>The request's trace, 32 hex digits; empty for one without.</summary>
+    public string TraceId { get; init; } = "";
+
+    /// <summary>By what the request is known should it come again (docs/http.md, "Repeated requests"), 64 hex digits; empty for one that cannot be known.</summary>
+    public string RequestDigest { get; init; } = "";
+
     /// <summary>Index of the answer that went out.</summary>
     public required int Chosen { get; init; }
 

@@ -2,7 +2,10 @@ using System.Text;
 
 namespace Serving.Episodes;
 
-/// <summary>The way back from a record to its <see cref="Episode"/>; the mirror of <see cref="EpisodeEncoder"/>. Stateless.</summary>
+/// <summary>
+/// The way back from a record to its <see cref="Episode"/>; the mirror of <see cref="EpisodeEncoder"/>. Fields that came with a later version of the schema have
+/// their neutral values in records of earlier ones. Stateless.
+/// </summary>
 public static class EpisodeDecoder
 {
     private static readonly UTF8Encoding _utf8 = new(false, throwOnInvalidBytes: true);
@@ -27,6 +30,16 @@ public static class EpisodeDecoder
             Temperature = Float(record, "temperature"),
             TopK = Int32(record, "top_k"),
             TopP = Float(record, "top_p"),
+            MinP = Has(record, "min_p") ? Float(record, "min_p") : 0,
+            RepetitionPenalty = Has(record, "repetition_penalty") ? Float(record, "repetition_penalty") : 1,
+            PresencePenalty = Has(record, "presence_penalty") ? Float(record, "presence_penalty") : 0,
+            FrequencyPenalty = Has(record, "frequency_penalty") ? Float(record, "frequency_penalty") : 0,
+            HasLogitBias = Has(record, "logit_bias") && Int64(record, "logit_bias") != 0,
+            IgnoreEos = Has(record, "ignore_eos") && Int64(record, "ignore_eos") != 0,
+            MaxTokens = Has(record, "max_tokens") ? Int32(record, "max_tokens") : 0,
+            ResponseFormat = Has(record, "response_format") ? Text(record, "response_format") : "",
+            TraceId = Has(record, "trace_id") ? Text(record, "trace_id") : "",
+            RequestDigest = Has(record, "request_digest") ? Text(record, "request_digest") : "",
             Chosen = Int32(record, "chosen"),
             Independent = Int64(record, "independent") != 0,
             Candidates = Candidates(record),
@@ -88,6 +101,8 @@ public static class EpisodeDecoder
 
     private static DateTimeOffset Created(TfExample record) =>
         new(DateTime.UnixEpoch.Ticks + Int64(record, "created_unix_ns") / TimeSpan.NanosecondsPerTick, TimeSpan.Zero);
+
+    private static bool Has(TfExample record, string key) => record.Features.ContainsKey(key);
 
     private static string Text(TfExample record, string key)
     {

@@ -29,9 +29,18 @@ internal static class EpisodeEncoder
         record.Bytes("environment_digest"u8, Text(value, episode.ScorecardDigest, nameof(episode.ScorecardDigest)));
         record.Bytes("episode_id"u8, Text(value, episode.Id, nameof(episode.Id)));
         record.Bytes("experiment_id"u8, Text(value, episode.Experiment, nameof(episode.Experiment)));
+        record.Float("frequency_penalty"u8, episode.FrequencyPenalty);
+        record.Int64("ignore_eos"u8, Bit(episode.IgnoreEos));
         record.Int64("independent"u8, Bit(episode.Independent));
         record.Int64("invalid"u8, Bit(episode.Invalid));
+        record.Int64("logit_bias"u8, Bit(episode.HasLogitBias));
+        record.Int64("max_tokens"u8, episode.MaxTokens);
+        record.Float("min_p"u8, episode.MinP);
+        record.Float("presence_penalty"u8, episode.PresencePenalty);
+        record.Float("repetition_penalty"u8, episode.RepetitionPenalty);
+        record.Bytes("request_digest"u8, Text(value, episode.RequestDigest, nameof(episode.RequestDigest)));
         record.Bytes("request_metadata"u8, Map(value, episode.Metadata));
+        record.Bytes("response_format"u8, Text(value, episode.ResponseFormat, nameof(episode.ResponseFormat)));
         record.Int64("seed"u8, unchecked((long)episode.Seed));
 
         record.Bytes("steps/action/logprobs"u8, Tensor<float>(value, chosen.LogProbs), ZlibTensor.Empty);
@@ -51,6 +60,7 @@ internal static class EpisodeEncoder
         record.Float("temperature"u8, episode.Temperature);
         record.Int64("top_k"u8, episode.TopK);
         record.Float("top_p"u8, episode.TopP);
+        record.Bytes("trace_id"u8, Text(value, episode.TraceId, nameof(episode.TraceId)));
         return record.Finish();
     }
 

@@ -8,7 +8,7 @@ public sealed class EpisodeOptions
 {
     public const string Section = "Episodes";
 
-    /// <summary>Data folder, relative to the current directory; the dataset lies in &lt;Root&gt;/serving_episodes/1.0.0.</summary>
+    /// <summary>Data folder, relative to the current directory; the dataset lies in &lt;Root&gt;/serving_episodes/&lt;version&gt;.</summary>
     [Required]
     public string Root { get; set; } = "data/episodes";
 

@@ -1,14 +1,14 @@
 namespace Serving.Episodes;
 
 /// <summary>
-/// Reads the episodes of a dataset folder, closed shards and the live one, also while another process writes to it and before there is
+/// Reads the episodes of a log, all versions of its schema, closed shards and the live one, also while another process writes to it and before there is
 /// any. Whole records only: the beginning of a record at the end of the live shard is "not yet". Not thread-safe.
 /// </summary>
 /// <param name="root">The <see cref="EpisodeOptions.Root"/> of a log.</param>
 /// <param name="position">Where <see cref="ReadNew()"/> goes on: a <see cref="Position"/> that was kept, or <see cref="EpisodePosition.Start"/>.</param>
 public sealed class EpisodeReader(string root, EpisodePosition position)
 {
-    private readonly DatasetFolder _folder = new(root);
+    private readonly DatasetFolder[] _versions = [.. DatasetForm.AllEpisodes.Select(form => new DatasetFolder(root, form))];
 
     /// <summary>From the first record on.</summary>
     /// <param name="root">The <see cref="EpisodeOptions.Root"/> of a log.</param>
@@ -55,75 +55,20 @@ public sealed class EpisodeReader(string root, EpisodePosition position)
 
     private IEnumerable<(Episode Episode, EpisodePosition Next)> From(EpisodePosition start)
     {
-        DatasetInfo? info = null;
-        for (var at = start; ; at = new EpisodePosition(at.Shard + 1, 0, 0))
+        for (var version = start.Version; version < _versions.Length; version++)
         {
-            // Asked before reading: a shard is closed once dataset_info.json lists it or there is a next one, and then nothing more comes.
-            if (info is null || info.ShardLengths.Count <= at.Shard)
+            // Asked before reading: a writer finishes the folders of earlier versions before it makes its own, and then nothing more comes there.
+            var isOver = _versions.Skip(version + 1).Any(later => Directory.Exists(later.FullPath));
+            var from = version == start.Version ? start : EpisodePosition.Start;
+            foreach (var (episode, next) in new RecordReader<Episode>(_versions[version], EpisodeDecoder.Decode).From(from))
             {
-                info = DatasetInfo.Read(_folder);
+                yield return (episode, next with { Version = version });
             }
 
-            long? listed = info?.ShardLengths.Count > at.Shard ? info.ShardLengths[at.Shard] : null;
-            var closed = listed is not null || File.Exists(_folder.ShardPath(at.Shard + 1));
-            if (!File.Exists(_folder.ShardPath(at.Shard)))
-            {
-                if (closed)
-                {
-                    throw new InvalidDataException($"Episode shard '{_folder.ShardPath(at.Shard)}' is missing. Put it back.");
-                }
-
-                yield break;
-            }
-
-            using (var shard = new ShardReader(_folder.ShardPath(at.Shard), at.Offset, at.Records))
-            {
-                FrameState state;
-                while ((state = shard.Next(out var payload)) is FrameState.Whole)
-                {
-                    yield return (Decode(shard, payload), new EpisodePosition(at.Shard, shard.Offset, shard.Records));
-                }
-
-                CheckEnd(shard, state, closed, listed);
-            }
-
-            if (!closed)
+            if (!isOver)
             {
                 yield break;
             }
-        }
-    }
-
-    private static Episode Decode(ShardReader shard, ReadOnlyMemory<byte> payload)
-    {
-        try
-        {
-            return EpisodeDecoder.Decode(payload);
-        }
-        catch (InvalidDataException e)
-        {
-            throw shard.DamageInside(shard.Offset - payload.Length - TfRecord.FramingBytes, e);
-        }
-    }
-
-    private void CheckEnd(ShardReader shard, FrameState state, bool closed, long? listed)
-    {
-        if (state is FrameState.End)
-        {
-            // A position behind the end of a closed shard is right: those records were read before they were durable, and a power cut or a
-            // failing disk took them. Then the count cannot be compared.
-            if (listed is { } records && records != shard.Records && shard.Offset <= shard.FileBytes)
-            {
-                throw shard.Damage($"the shard ends here, but '{_folder.InfoPath}' lists {records} records of it");
-            }
-
-            return;
-        }
-
-        var unfinished = state is FrameState.Uncommitted or FrameState.TruncatedHeader or FrameState.TruncatedPayload;
-        if (closed || !unfinished)
-        {
-            throw shard.Damage(state);
         }
     }
 }

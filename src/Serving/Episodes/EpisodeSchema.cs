@@ -1,33 +1,37 @@
-using System.Text.Json;
-using System.Text.Json.Nodes;
+using static Serving.Episodes.FeatureWords;
 
 namespace Serving.Episodes;
 
 /// <summary>
 /// features.json of our episodes, in the words of TFDS. It belongs to <see cref="EpisodeEncoder"/> and <see cref="EpisodeDecoder"/> key by key
-/// (a test holds them together) and to docs/formats.md. A change here is a new version folder.
+/// (a test holds them together) and to docs/formats.md. A change here is a new version folder (<see cref="DatasetForm"/>).
 /// </summary>
 public static class EpisodeSchema
 {
-    private const string Features = "tensorflow_datasets.core.features.";
-
-    private static readonly JsonSerializerOptions _indented = new() { WriteIndented = true };
-
     /// <summary>The file, UTF-8, indented.</summary>
-    public static byte[] FeaturesJson { get; } = JsonSerializer.SerializeToUtf8Bytes(
+    public static byte[] FeaturesJson { get; } = FeatureWords.ToJson(
         Dict(
             ("agent_digest", Text()),
             ("agent_id", Text()),
-            ("chosen", Scalar("int32")),
-            ("created_unix_ns", Scalar("int64")),
+            ("chosen", ScalarOf("int32")),
+            ("created_unix_ns", ScalarOf("int64")),
             ("environment_config", Text()),
             ("environment_digest", Text()),
             ("episode_id", Text()),
             ("experiment_id", Text()),
-            ("independent", Scalar("bool")),
-            ("invalid", Scalar("bool")),
+            ("frequency_penalty", ScalarOf("float32")),
+            ("ignore_eos", ScalarOf("bool")),
+            ("independent", ScalarOf("bool")),
+            ("invalid", ScalarOf("bool")),
+            ("logit_bias", ScalarOf("bool")),
+            ("max_tokens", ScalarOf("int32")),
+            ("min_p", ScalarOf("float32")),
+            ("presence_penalty", ScalarOf("float32")),
+            ("repetition_penalty", ScalarOf("float32")),
+            ("request_digest", Text()),
             ("request_metadata", Text()),
-            ("seed", Scalar("uint64")),
+            ("response_format", Text()),
+            ("seed", ScalarOf("uint64")),
             ("steps", Steps(Dict(
                 ("action", Dict(
                     ("logprobs", List("float32")),
@@ -44,43 +48,17 @@ public static class EpisodeSchema
                     ("texts", Text()),
                     ("tokens", List("int32")),
                     ("totals", List("float64")))),
-                ("discount", Scalar("float32")),
-                ("is_first", Scalar("bool")),
-                ("is_last", Scalar("bool")),
-                ("is_terminal", Scalar("bool")),
+                ("discount", ScalarOf("float32")),
+                ("is_first", ScalarOf("bool")),
+                ("is_last", ScalarOf("bool")),
+                ("is_terminal", ScalarOf("bool")),
                 ("observation", Dict(
                     ("source", Text()),
                     ("text", Text()),
                     ("tokens", List("int32")))),
-                ("reward", Scalar("float32"))))),
-            ("temperature", Scalar("float32")),
-            ("top_k", Scalar("int32")),
-            ("top_p", Scalar("float32"))),
-        _indented);
-
-    private static JsonObject Dict(params (string Key, JsonObject Node)[] features) => Node(
-        "features_dict.FeaturesDict",
-        "featuresDict",
-        new JsonObject { ["features"] = new JsonObject(features.Select(f => KeyValuePair.Create(f.Key, (JsonNode?)f.Node))) });
-
-    // "-1" must be there: a missing length is read as the static length zero.
-    private static JsonObject Steps(JsonObject step) => Node(
-        "dataset_feature.Dataset", "sequence", new JsonObject { ["feature"] = step, ["length"] = "-1" });
-
-    // The empty object must be there: without it TFDS raises.
-    private static JsonObject Text() => Node("text_feature.Text", "text", []);
-
-    private static JsonObject Scalar(string dtype) => Tensor([], dtype, "none");
-
-    /// <summary>
-    /// One dimension of any length, as one zlib stream a step. Encoding "none" cannot hold uneven lengths inside steps, a Sequence would make
-    /// ragged keys that TensorFlow's reader does not accept at rank 3, and float64 without an encoding is narrowed.
-    /// </summary>
-    private static JsonObject List(string dtype) => Tensor(new JsonObject { ["dimensions"] = new JsonArray("-1") }, dtype, "zlib");
-
-    private static JsonObject Tensor(JsonObject shape, string dtype, string encoding) => Node(
-        "tensor_feature.Tensor", "tensor", new JsonObject { ["dtype"] = dtype, ["encoding"] = encoding, ["shape"] = shape });
-
-    private static JsonObject Node(string connector, string kind, JsonObject content) =>
-        new() { [kind] = content, ["pythonClassName"] = Features + connector };
+                ("reward", ScalarOf("float32"))))),
+            ("temperature", ScalarOf("float32")),
+            ("top_k", ScalarOf("int32")),
+            ("top_p", ScalarOf("float32")),
+            ("trace_id", Text())));
 }

@@ -17,10 +17,19 @@ internal static class EpisodeTelemetry
 
     private static readonly Counter<long> _failed = _meter.CreateCounter<long>("serving.episodes.failed", "{episode}", "Episodes that could not be written.");
 
+    private static readonly Counter<long> _feedback = _meter.CreateCounter<long>("serving.feedback.written", "{value}", "Feedback that is durable.");
+
+    private static readonly Counter<long> _feedbackFailed = _meter.CreateCounter<long>(
+        "serving.feedback.failed", "{value}", "Feedback that could not be written.");
+
     /// <summary>A caller has waited since <paramref name="begun"/> (ticks of <see cref="Stopwatch"/>) for its episode to be durable.</summary>
     public static void Appended(long begun) => _append.Record(Stopwatch.GetElapsedTime(begun).TotalSeconds);
 
     public static void Written(int episodes) => _written.Add(episodes);
 
     public static void Failed(int episodes) => _failed.Add(episodes);
+
+    public static void FeedbackWritten(int values) => _feedback.Add(values);
+
+    public static void FeedbackFailed(int values) => _feedbackFailed.Add(values);
 }

@@ -63,6 +63,23 @@ public sealed class ExampleWriter : IDisposable
         Value(second);
     }
 
+    /// <summary>A list of any number of byte strings.</summary>
+    public void ByteStrings(ReadOnlySpan<byte> key, IReadOnlyList<byte[]> values)
+    {
+        ArgumentNullException.ThrowIfNull(values);
+        var length = 0;
+        foreach (var value in values)
+        {
+            length = checked(length + Nested(value.Length));
+        }
+
+        BeginFeature(key, First, length);
+        foreach (var value in values)
+        {
+            Value(value);
+        }
+    }
+
     /// <summary>Closes the record and hands over its frame; the writer is finished.</summary>
     public EncodedFrame Finish()
     {

@@ -192,5 +192,5 @@ internal sealed class ShardReader : IDisposable
     }
 
     private InvalidDataException Place(long record, long offset, string fault, Exception? inner) =>
-        new($"Episode shard '{_path}', record {record} at byte {offset}: {fault}.", inner);
+        new($"Shard '{_path}', record {record} at byte {offset}: {fault}.", inner);
 }

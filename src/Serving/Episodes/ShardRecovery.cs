@@ -26,7 +26,7 @@ internal sealed partial class ShardRecovery(DatasetFolder folder, DiskCalls disk
             if (shard > info.ShardLengths.Count)
             {
                 throw new InvalidDataException(
-                    $"Episode shard '{folder.ShardPath(info.ShardLengths.Count)}' is missing, but '{folder.ShardPath(shard)}' is there. "
+                    $"Shard '{folder.ShardPath(info.ShardLengths.Count)}' is missing, but '{folder.ShardPath(shard)}' is there. "
                     + "Put it back, or move the later shards away.");
             }
 
@@ -118,15 +118,15 @@ internal sealed partial class ShardRecovery(DatasetFolder folder, DiskCalls disk
 
     private static partial class Log
     {
-        [LoggerMessage(5001, LogLevel.Information, "Episode shard {Shard} was left open; it is closed now with {Records} records.")]
+        [LoggerMessage(5001, LogLevel.Information, "Shard {Shard} was left open; it is closed now with {Records} records.")]
         public static partial void Recovered(ILogger logger, string shard, long records);
 
         [LoggerMessage(5002, LogLevel.Warning,
-            "Episode shard {Shard}: cut off the torn tail from byte {Offset} on ({Bytes} bytes), an append that never completed.")]
+            "Shard {Shard}: cut off the torn tail from byte {Offset} on ({Bytes} bytes), an append that never completed.")]
         public static partial void TornTail(ILogger logger, string shard, long offset, long bytes);
 
         [LoggerMessage(5003, LogLevel.Error,
-            "Damage in an episode shard that was left open. The {Bytes} bytes from there on are now in {Salvage} and no longer in the dataset.")]
+            "Damage in a shard that was left open. The {Bytes} bytes from there on are now in {Salvage} and no longer in the dataset.")]
         public static partial void DamagedTail(ILogger logger, long bytes, string salvage, Exception exception);
     }
 }

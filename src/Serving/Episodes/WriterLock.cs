@@ -22,7 +22,7 @@ public sealed class WriterLock : IDisposable
         catch (IOException e)
         {
             throw new EpisodeLogException(
-                $"Episodes cannot be written to '{folder}': its lock '{path}' cannot be taken ({e.Message}). If another server "
+                $"Records cannot be written to '{folder}': its lock '{path}' cannot be taken ({e.Message}). If another server "
                 + $"writes there, stop it, or set {EpisodeOptions.Section}:{nameof(EpisodeOptions.Root)} to a folder of this one's own.",
                 e);
         }

@@ -2,6 +2,7 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Options;
 using Serving.Inference;
 using Serving.Observability;
+using Serving.Requests;
 
 namespace Serving.Generation;
 
@@ -22,10 +23,11 @@ public sealed class AnswerStream(
     /// <summary>
     /// Streams the job's answer and gives back what it told. A failure before the first frame is thrown as it is. A later one is told in an error frame and then
     /// thrown, which breaks the connection: clients that do not read error frames must not take the rest for the whole.
+    /// With an attempt, a stream whose caller leaves after the choice is made is still completed, for the caller who comes again.
     /// </summary>
-    public async Task<GenerationResult> WriteAsync(GenerationJob job, HttpResponse response, CancellationToken cancellationToken)
+    public async Task<GenerationResult> WriteAsync(GenerationJob job, Attempt? attempt, HttpResponse response, CancellationToken cancellationToken)
     {
-        var stream = new EventStream(response, cancellationToken);
+        var stream = new EventStream(response, attempt, cancellationToken);
         var format = AnswerFormat.Of(job.Request.Kind);
         try
         {
@@ -39,6 +41,7 @@ public sealed class AnswerStream(
             }
 
             await stream.DoneAsync();
+            cancellationToken.ThrowIfCancellationRequested();
             return result;
         }
         catch (Exception exception) when (response.HasStarted && !cancellationToken.IsCancellationRequested)
@@ -118,6 +121,11 @@ public sealed class AnswerStream(
             var tick = timer.WaitForNextTickAsync(cancellationToken).AsTask();
             while (await Task.WhenAny(work, tick) != work)
             {
+                if (cancellationToken.IsCancellationRequested)
+                {
+                    break;                                             // the work knows: it ends too, or is past the choice and will be whole
+                }
+
                 await tick;
                 await stream.PingAsync();
                 tick = timer.WaitForNextTickAsync(cancellationToken).AsTask();

@@ -38,9 +38,10 @@ public sealed partial class BestOfNGenerator(
         var ranking = new Ranking(scorer.Scorecard, scorer.Digest, scorer.Entries, scores, order, count, stopAt);
         reservations.Add(job.PolicyDigest, scorer.Digest, count, scores[order[0]].Total);
 
-        if (job.Request.Store)
+        if (job.Request.Store && !job.Origin.IsLogged)
         {
-            await episodes.AppendAsync(Record(job, candidates, ranking), cancellationToken);
+            // The group is made and will be on disk: that its caller leaves now changes nothing, and a caller who comes again gets this answer.
+            await episodes.AppendAsync(Record(job, candidates, ranking), CancellationToken.None);
         }
 
         Log.Chosen(logger, job.Id, job.PolicyId, candidates.Count, order[0], scores[order[0]].Total);
@@ -124,10 +125,20 @@ public sealed partial class BestOfNGenerator(
         Temperature = job.Request.Sampling.Temperature,
         TopK = job.Request.Sampling.TopK,
         TopP = job.Request.Sampling.TopP,
+        MinP = job.Request.Sampling.MinP,
+        RepetitionPenalty = job.Request.Sampling.RepetitionPenalty,
+        PresencePenalty = job.Request.Sampling.PresencePenalty,
+        FrequencyPenalty = job.Request.Sampling.FrequencyPenalty,
+        HasLogitBias = job.Request.Sampling.LogitBias.Count > 0,
+        IgnoreEos = job.Request.Sampling.IgnoreEos,
+        MaxTokens = job.Request.Sampling.MaxTokens,
+        ResponseFormat = job.Request.ResponseFormat,
+        TraceId = job.Origin.TraceId,
+        RequestDigest = job.Origin.Digest,
         Chosen = ranking.Order[0],
         Metadata = job.Request.Metadata,
 
-        // Where a draw may end the group, its size tells of its scores; and the record cannot say what else than temperature, top-k and top-p shaped a draw.
+        // Where a draw may end the group, its size tells of its scores; and learning can redo a draw by temperature, top-k and top-p only.
         Independent = ranking.StopAt is null && job.Request.Sampling.IsPlain,
         Candidates = [.. candidates.Select((c, i) => new EpisodeCandidate
         {

@@ -3,7 +3,6 @@ namespace Serving.Generation;
 /// <summary>Names of OpenTelemetry's conventions for generative AI (semantic-conventions-genai, status Development) and of our own beside them.</summary>
 internal static class GenAi
 {
-    public const string ErrorType = "error.type";
     public const string FinishReasons = "gen_ai.response.finish_reasons";
     public const string InputTokens = "gen_ai.usage.input_tokens";
     public const string OperationName = "gen_ai.operation.name";

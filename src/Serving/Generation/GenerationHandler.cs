@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Options;
+using Serving.Episodes;
 using Serving.Observability;
 using Serving.Requests;
 
@@ -13,6 +14,8 @@ public sealed class GenerationHandler(
     DirectGenerator direct,
     PromptEchoes echoes,
     AnswerStream streams,
+    AnswerMemory memory,
+    EpisodeLog episodes,
     IEnumerable<ApiErrorRule> rules,
     IOptions<GenerationOptions> options,
     IOptions<RequestOptions> requests,
@@ -68,24 +71,41 @@ public sealed class GenerationHandler(
                 "best_of_n.early_stop", "is true, which learns from the requests before; in a file of requests send {\"at\": total}.");
         }
 
-        return router.Begin(request, stamp);
+        return router.Begin(request, stamp, RequestOrigin.File);
     }
 
     private async Task AnswerAsync(AnswerKind kind, HttpContext context, RequestTelemetry telemetry, CancellationToken cancellationToken)
     {
         using var body = await RequestBody.ReadAsync(context.Request, requests.Value, cancellationToken);
-        using var job = router.Begin(RequestParser.Parse(kind, body.RootElement, _options), RequestStamp.Now(time));
+        using var attempt = RequestIdentity.Of(context.Request, body.RootElement) is { } identity ? await memory.BeginAsync(identity, cancellationToken) : null;
+        if (attempt?.Earlier is { } earlier)
+        {
+            telemetry.Repeated();
+            await earlier.WriteAsync(context.Response, cancellationToken);
+            return;
+        }
+
+        using var job = router.Begin(
+            RequestParser.Parse(kind, body.RootElement, _options),
+            RequestStamp.Now(time),
+            new RequestOrigin(telemetry.TraceId, attempt?.Identity.Digest ?? "", attempt is not null && IsLogged(attempt)));
         telemetry.Accepted(job);
         if (job.Request.Stream)
         {
-            telemetry.Answered(await streams.WriteAsync(job, context.Response, cancellationToken));
+            telemetry.Answered(await streams.WriteAsync(job, attempt, context.Response, cancellationToken));
             return;
         }
 
         var (answer, result) = await WholeAsync(job, cancellationToken);
+        attempt?.Complete(new RememberedAnswer(RequestRegistration.JsonContent, answer));
         await RequestRegistration.WriteAsync(context.Response, answer, cancellationToken);
         telemetry.Answered(result);
     }
+
+    /// <summary>A repeat whose first answer is forgotten, or was lost with an earlier process, while its episode is there.</summary>
+    private bool IsLogged(Attempt attempt) =>
+        attempt is { IsFirst: true, Identity.MayRepeat: true }
+        && episodes.LastOf(attempt.Identity.Digest) is { } logged && logged >= time.GetUtcNow() - requests.Value.RememberAnswersFor;
 
     private async Task<(byte[] Answer, GenerationResult Result)> WholeAsync(GenerationJob job, CancellationToken cancellationToken)
     {

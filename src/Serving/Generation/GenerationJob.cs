@@ -22,6 +22,8 @@ public sealed class GenerationJob(Lease<LoadedPolicy> lease, GenerationRequest r
 
     public required DateTimeOffset Created { get; init; }
 
+    public required RequestOrigin Origin { get; init; }
+
     /// <summary>N of Best-of-N; null = plain samples.</summary>
     public required int? Candidates { get; init; }
 

@@ -34,6 +34,9 @@ public sealed record GenerationRequest
     /// <summary>Everything but the seed. No tokens at all (0) may be asked for with <see cref="Echo"/>: the prompt alone comes back.</summary>
     public required SamplingParameters Sampling { get; init; }
 
+    /// <summary>"text", "json_object" or "json_schema".</summary>
+    public string ResponseFormat { get; init; } = "text";
+
     /// <summary>Null = the server picks one.</summary>
     public ulong? Seed { get; init; }
 

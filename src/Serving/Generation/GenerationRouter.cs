@@ -20,7 +20,7 @@ public sealed class GenerationRouter(
 
     /// <summary>Leases the policy and encodes the prompt. The caller disposes the job.</summary>
     /// <exception cref="ApiException">Unknown model (404), not loaded yet (503), or a prompt that the policy cannot take (400).</exception>
-    public GenerationJob Begin(GenerationRequest request, RequestStamp stamp)
+    public GenerationJob Begin(GenerationRequest request, RequestStamp stamp, RequestOrigin origin)
     {
         var isBestOfN = request.Model is PolicyRegistry.AnchorAlias or PolicyRegistry.AutoAlias;
         var lease = Acquire(request.Model);
@@ -40,6 +40,7 @@ public sealed class GenerationRouter(
             {
                 Id = $"{prefix}{stamp.Id:N}",
                 Created = stamp.Created,
+                Origin = origin,
                 Candidates = candidates,
             };
         }

@@ -45,6 +45,7 @@ internal static class RequestParser
             Answers = answers,
             BestOfN = BestOfN(fields, answers),
             Sampling = SamplingParser.Parse(kind, fields, options, echo) with { Grammar = ResponseFormatParser.Parse(fields) },
+            ResponseFormat = fields.Object("response_format")?.Text("type") ?? "text",
             Seed = fields.Integer("seed", long.MinValue, long.MaxValue) is { } seed ? unchecked((ulong)seed) : null,
             Metadata = Metadata(fields),
             Store = fields.Flag("store") ?? true,

@@ -21,15 +21,14 @@ internal sealed class RequestTelemetry : IDisposable
     {
         _tags.Add(GenAi.OperationName, operation);
         _tags.Add(GenAi.ProviderName, GenAi.Provider);
-        if (Telemetry.Activities.HasListeners())
-        {
-            // The framework's own activity goes to no collector: with it as the parent, the tree would lack its root.
-            Activity.Current = null;
-            var headers = request.Headers;
-            _ = ActivityContext.TryParse(headers.TraceParent, headers.TraceState, isRemote: true, out var caller);
-            _span = Telemetry.Activities.StartActivity(operation, ActivityKind.Server, caller, _tags);
-        }
+        var caller = Telemetry.CallerOf(request);
+        _span = Telemetry.Serve(operation, caller, _tags);
+        var trace = _span?.TraceId ?? caller.TraceId;
+        TraceId = trace == default ? "" : trace.ToHexString();
     }
+
+    /// <summary>The caller's trace, or that of our span; empty without both. 32 hex digits.</summary>
+    public string TraceId { get; }
 
     /// <summary>A request has arrived. Until disposal its span is the current one of the calling method.</summary>
     public static RequestTelemetry Begin(AnswerKind kind, HttpRequest request) => new(kind == AnswerKind.Chat ? "chat" : "text_completion", request);
@@ -86,12 +85,15 @@ internal sealed class RequestTelemetry : IDisposable
         }
     }
 
+    /// <summary>An earlier answer was given again: nothing was generated.</summary>
+    public void Repeated() => _span?.SetTag("serving.replayed", true);
+
     /// <summary>The request ended with an error of this code.</summary>
     public void Failed(string code)
     {
         _result = null;
-        _tags.Add(GenAi.ErrorType, code);
-        _span?.SetTag(GenAi.ErrorType, code).SetStatus(ActivityStatusCode.Error);
+        _tags.Add(Telemetry.ErrorType, code);
+        Telemetry.Fail(_span, code);
     }
 
     public void Dispose()

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Microsoft.AspNetCore.Http;
 
 namespace Serving.Observability;
 
@@ -11,10 +12,39 @@ public static class Telemetry
     /// <summary>Name of the source of spans, and what the names of all meters begin with.</summary>
     public const string Name = "Serving";
 
+    /// <summary>What failed, on spans and series.</summary>
+    public const string ErrorType = "error.type";
+
     public static ActivitySource Activities { get; } = new(Name);
 
     /// <summary>The span of a request, or a child of it, in whose context the caller runs; null outside of one that is traced.</summary>
     public static Activity? Current => Activity.Current is { IsAllDataRequested: true } current && ReferenceEquals(current.Source, Activities) ? current : null;
+
+    /// <summary>
+    /// The span of a request that has arrived, below its caller's, current until it is disposed; null where nothing is traced. <paramref name="tags"/> are there
+    /// from the beginning, so that samplers see them.
+    /// </summary>
+    public static Activity? Serve(string name, ActivityContext caller, in TagList tags)
+    {
+        if (!Activities.HasListeners())
+        {
+            return null;
+        }
+
+        // The framework's own activity goes to no collector: with it as the parent, the tree would lack its root.
+        Activity.Current = null;
+        return Activities.StartActivity(name, ActivityKind.Server, caller, tags);
+    }
+
+    /// <summary>The caller's place in its trace; empty without one.</summary>
+    public static ActivityContext CallerOf(HttpRequest request)
+    {
+        _ = ActivityContext.TryParse(request.Headers.TraceParent, request.Headers.TraceState, isRemote: true, out var caller);
+        return caller;
+    }
+
+    /// <summary>The work of this span failed; <paramref name="type"/> is the error's code.</summary>
+    public static void Fail(Activity? span, string type) => span?.SetTag(ErrorType, type).SetStatus(ActivityStatusCode.Error);
 
     /// <summary>
     /// A span below <see cref="Current"/>, current itself until it is disposed; null where nothing is traced. <paramref name="subject"/> follows

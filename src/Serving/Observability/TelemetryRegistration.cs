@@ -43,7 +43,10 @@ internal static class TelemetryRegistration
         builder.AddMeter(Everything);
         if (Exports(options))
         {
-            builder.AddReader(new PeriodicExportingMetricReader(new OtlpMetricExporter(To(options, "v1/metrics"))));
+            // Made by hand, reader and processor read no variable; their options do.
+            var times = new PeriodicExportingMetricReaderOptions();
+            builder.AddReader(new PeriodicExportingMetricReader(
+                new OtlpMetricExporter(To(options, "v1/metrics")), times.ExportIntervalMilliseconds ?? 60_000, times.ExportTimeoutMilliseconds ?? 30_000));
         }
     }
 
@@ -53,7 +56,13 @@ internal static class TelemetryRegistration
         var options = OptionsOf(services);
         if (Exports(options))
         {
-            builder.AddSource(Telemetry.Name).AddProcessor(new BatchActivityExportProcessor(new OtlpTraceExporter(To(options, "v1/traces"))));
+            var batch = new BatchExportActivityProcessorOptions();
+            builder.AddSource(Telemetry.Name).AddProcessor(new BatchActivityExportProcessor(
+                new OtlpTraceExporter(To(options, "v1/traces")),
+                batch.MaxQueueSize,
+                batch.ScheduledDelayMilliseconds,
+                batch.ExporterTimeoutMilliseconds,
+                batch.MaxExportBatchSize));
         }
     }
 

@@ -16,6 +16,14 @@ public sealed class RequestOptions
     [Range(8, 1000)]
     public int MaxJsonDepth { get; set; } = 32;
 
+    /// <summary>How long the answer to a request that may be sent again (it has a key or counts its retries) is kept for that.</summary>
+    [Range(typeof(TimeSpan), "00:00:00", "1.00:00:00")]
+    public TimeSpan RememberAnswersFor { get; set; } = TimeSpan.FromMinutes(10);
+
+    /// <summary>Memory for such answers in bytes; the oldest are forgotten first.</summary>
+    [Range(0, 1L << 40)]
+    public long RememberedBytes { get; set; } = 32 << 20;
+
     /// <summary>
     /// Keys that callers must send as "Authorization: Bearer KEY"; empty = no key is asked for. The probes (/livez, /readyz, /health) stay open.
     /// </summary>

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Text.Json;
 using Microsoft.Extensions.Options;
 using Serving.Requests;
@@ -10,6 +11,9 @@ namespace Serving.Scoring;
 /// </summary>
 public sealed class ScoreHandler(Scorecards scorecards, IOptions<ScoringOptions> options)
 {
+    /// <summary>Beyond this many a span for each pair and scorer would push a request's own span out of the exporter's queue.</summary>
+    private const int MostTracedPairs = 64;
+
     private const string Aggregation = "mean over sentences; each sentence by the source unit with its largest log-probability of entailment";
 
     private readonly int _mostPairs = options.Value.MaxPairs;
@@ -109,6 +113,11 @@ public sealed class ScoreHandler(Scorecards scorecards, IOptions<ScoringOptions>
 
     private async Task<double[]> RawAsync(ScoreTarget target, IReadOnlyList<ScorePair> pairs, CancellationToken cancellationToken)
     {
+        if (pairs.Count > MostTracedPairs)
+        {
+            Activity.Current = null;                                   // of this method: its pairs open no spans
+        }
+
         using var place = _admission.Enter(pairs.Count);
         return await Task.WhenAll(pairs.Select(pair => target.RawAsync(pair.Source, pair.Answer, cancellationToken)));
     }

@@ -5,24 +5,34 @@ namespace Serving.Scoring;
 /// <summary>What every use of a scorer checks.</summary>
 internal static class ScorerChecks
 {
+    private const string Failed = "scorer_failed";
+
     /// <summary>The scorer's value, which is a finite number.</summary>
     /// <exception cref="ScorerException">It failed or gave none; cancellation stays cancellation.</exception>
     public static async Task<float> CheckedScoreAsync(this ITextScorer scorer, string source, string answer, CancellationToken cancellationToken)
     {
         using var span = Telemetry.Begin("score", scorer.Name);
-        float value;
         try
         {
-            value = await scorer.ScoreAsync(source, answer, cancellationToken);
+            var value = await scorer.ScoreAsync(source, answer, cancellationToken);
+
+            // A NaN would win or lose every comparison by accident, so it is a failure like any other.
+            return float.IsFinite(value) ? value : throw new ArithmeticException($"the score is {value}, not a number");
         }
-        catch (Exception e) when (e is not ScorerException && !(e is OperationCanceledException && cancellationToken.IsCancellationRequested))
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {
+            Telemetry.Fail(span, "cancelled");                         // given up: the caller left, or another score failed
+            throw;
+        }
+        catch (ScorerException)
+        {
+            Telemetry.Fail(span, Failed);
+            throw;
+        }
+        catch (Exception e)
+        {
+            Telemetry.Fail(span, Failed);
             throw new ScorerException(scorer.Name, e);
         }
-
-        // A NaN would win or lose every comparison by accident, so it is a failure like any other.
-        return float.IsFinite(value)
-            ? value
-            : throw new ScorerException(scorer.Name, new ArithmeticException($"the score is {value}, not a number"));
     }
 }

@@ -207,6 +207,17 @@ public sealed class OpenAiNpmTests(ReadyApp ready, RefusingApp refusing, NodeCli
     }
 
     [Fact]
+    public async Task Its_own_retry_after_a_lost_answer_gets_that_answer_and_is_no_second_episode()
+    {
+        await using var app = await new ServingApp().ReadyAsync(Token);
+        using var proxy = new LossyProxy(app.Client.BaseAddress!);
+
+        var answer = await node.RunAsync(app, "openai.retried", $"\"proxy\": \"{proxy.Address}\"", Token);
+
+        Assert.Equal(Assert.Single(app.Episodes()).Id, (string?)answer["id"]);
+    }
+
+    [Fact]
     public async Task A_swap_under_its_requests_fails_none_and_mixes_none()
     {
         var answers = await SwappingApp.AnswersAsync(node, "openai", "", Token);

@@ -78,7 +78,7 @@ public sealed class EpisodeFoldersTests : IDisposable
     public async Task Any_rlds_dataset_gives_pairs_by_the_names_of_its_texts()
     {
         await LogAsync("other", [EpisodeSamples.Small("a"), EpisodeSamples.Small("b") with { Source = "archives" }]);
-        var features = _folder.File("other/serving_episodes/1.0.0/features.json");
+        var features = _folder.File("other/serving_episodes/1.1.0/features.json");
         var json = JsonNode.Parse(await File.ReadAllTextAsync(features, Token))!;
         json["featuresDict"]!["features"]!["steps"]!["sequence"]!["feature"]!["featuresDict"]!["features"]!.AsObject().Remove("candidates");
         await File.WriteAllTextAsync(features, json.ToJsonString(), Token);

@@ -68,6 +68,10 @@ public sealed class ExportTests
     {
         Temperature = Plain(episode.Temperature),
         TopP = Plain(episode.TopP),
+        MinP = Plain(episode.MinP),
+        RepetitionPenalty = Plain(episode.RepetitionPenalty),
+        PresencePenalty = Plain(episode.PresencePenalty),
+        FrequencyPenalty = Plain(episode.FrequencyPenalty),
         Candidates = [.. episode.Candidates.Select(candidate => candidate with
         {
             LogProbs = [.. candidate.LogProbs.Select(Plain)],
@@ -152,6 +156,16 @@ public sealed class ExportTests
             Temperature = Float(json.GetProperty("temperature")),
             TopK = json.GetProperty("top_k").GetInt32(),
             TopP = Float(json.GetProperty("top_p")),
+            MinP = Float(json.GetProperty("min_p")),
+            RepetitionPenalty = Float(json.GetProperty("repetition_penalty")),
+            PresencePenalty = Float(json.GetProperty("presence_penalty")),
+            FrequencyPenalty = Float(json.GetProperty("frequency_penalty")),
+            HasLogitBias = json.GetProperty("logit_bias").GetBoolean(),
+            IgnoreEos = json.GetProperty("ignore_eos").GetBoolean(),
+            MaxTokens = json.GetProperty("max_tokens").GetInt32(),
+            ResponseFormat = Text(json, "response_format"),
+            TraceId = Text(json, "trace_id"),
+            RequestDigest = Text(json, "request_digest"),
             Chosen = json.GetProperty("chosen").GetInt32(),
             Metadata = json.GetProperty("metadata").EnumerateObject().ToDictionary(m => m.Name, m => Text(m.Value)),
             Candidates = [.. json.GetProperty("candidates").EnumerateArray().Select(candidate => new EpisodeCandidate

@@ -19,8 +19,8 @@ public sealed class InfoAndShowTests
 
         Assert.Equal(0, code);
         var lines = output.Split('\n');
-        Assert.Equal($"serving_episodes 1.0.0  in {folder.Dataset}", lines[0]);
-        Assert.Contains("versions    1.0.0", lines);
+        Assert.Equal($"serving_episodes 1.1.0  in {folder.Dataset}", lines[0]);
+        Assert.Contains("versions    1.1.0", lines);
         Assert.Contains("split       train: 1 shards, 3 episodes", lines);
         Assert.Contains("episodes    3, 1 of them invalid", lines);
         Assert.Contains("steps       6", lines);

@@ -1,4 +1,5 @@
 using Serving.Episodes;
+using Serving.Models;
 using Serving.Testing;
 
 namespace Serving.Tests.EpisodeTools;
@@ -114,4 +115,32 @@ public sealed class RepairAndDeleteTests
 
         Assert.Equal(before, await File.ReadAllBytesAsync(folder.Shard(0), Cancel));
     }
+
+    [Fact]
+    public async Task Deletion_names_the_versions_that_were_trained_on_the_episode_and_their_descendants()
+    {
+        using var folder = await ToolFolder.WithSmall("a", "b", "c");
+        var store = new ModelStore(folder.Place("models"), TimeProvider.System);
+        var early = Publish(store, "early", null, 1);
+        Publish(store, "late", null, 2);
+        Publish(store, "child", "late@1", null);
+        Publish(store, "stranger", early, null);
+
+        var (code, output, _) = ToolFolder.Run("delete", folder.Root, "--id", "b", "--models", folder.Place("models"));
+        var (_, untold, _) = ToolFolder.Run("delete", folder.Root, "--id", "a");
+
+        Assert.Equal(0, code);
+        Assert.Equal(
+            ["  child@1: descends from late@1, trained on the first 2 episodes of /logs", "  late@1: trained on the first 2 episodes of /logs"],
+            output.Split('\n').Where(line => line.StartsWith("  ", StringComparison.Ordinal)));
+        Assert.Contains("--models", untold, StringComparison.Ordinal);
+    }
+
+    private static string Publish(ModelStore store, string name, string? parent, int? episodes) => store.Publish(
+        name,
+        ModelKind.Policy,
+        place => File.WriteAllText(Path.Combine(place, "config.json"), "{}"),
+        parent,
+        episodes is { } read ? new System.Text.Json.Nodes.JsonObject { ["log"] = "/logs", ["episodes"] = read } : null,
+        null).Id;
 }

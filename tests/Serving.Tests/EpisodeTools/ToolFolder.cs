@@ -12,7 +12,7 @@ internal sealed class ToolFolder : IDisposable
 
     public string Root => _temporary.Path;
 
-    public string Dataset => Path.Combine(Root, "serving_episodes", "1.0.0");
+    public string Dataset => Path.Combine(Root, "serving_episodes", "1.1.0");
 
     public string Info => Path.Combine(Dataset, "dataset_info.json");
 

@@ -36,6 +36,16 @@ internal sealed class EpisodeFolder : IDisposable
         return await ReadShared(folder.Dataset.ShardPath(0));
     }
 
+    /// <summary>A log whose writer was of version 1.0.0 and was killed: an open shard with these bytes, in the folder of that version.</summary>
+    public static EpisodeFolder WithFirstVersion(ReadOnlySpan<byte> bytes)
+    {
+        var folder = new EpisodeFolder();
+        var dataset = new DatasetFolder(folder.Root, DatasetForm.EarlierEpisodes[0]);
+        Directory.CreateDirectory(dataset.FullPath);
+        File.WriteAllBytes(dataset.ShardPath(0), bytes);
+        return folder;
+    }
+
     /// <summary>A new folder whose shard 0, listed nowhere, has these bytes.</summary>
     public static EpisodeFolder WithOpenShard(ReadOnlySpan<byte> bytes)
     {

@@ -177,6 +177,40 @@ public sealed class EpisodeReaderTests
         Assert.Equal(EpisodeSamples.Describe(FirstVersion.Episode()), EpisodeSamples.Describe(episode));
     }
 
+    [Fact]
+    public async Task A_log_of_the_first_version_goes_on_in_a_new_folder_and_reads_as_one()
+    {
+        var old = FirstVersion.Shard();
+        using var folder = EpisodeFolder.WithFirstVersion([.. old, .. old[..40]]);
+        var reader = new EpisodeReader(folder.Root);
+        Assert.Equal(["chatcmpl-0197"], reader.ReadNew().Select(e => e.Id));
+        var kept = JsonSerializer.Serialize(reader.Position);
+
+        await using (var log = folder.Open())
+        {
+            await log.AppendAsync(EpisodeSamples.Small("new"), TestContext.Current.CancellationToken);
+            Assert.Equal(["new"], reader.ReadNew().Select(e => e.Id));
+        }
+
+        await using (var log = folder.Open())
+        {
+            await log.AppendAsync(EpisodeSamples.Small("newer"), TestContext.Current.CancellationToken);
+        }
+
+        Assert.Equal(["newer"], reader.ReadNew().Select(e => e.Id));
+        Assert.Empty(reader.ReadNew());
+        Assert.Equal(["chatcmpl-0197", "new", "newer"], folder.Ids());
+        Assert.Equal(["new", "newer"], new EpisodeReader(folder.Root, JsonSerializer.Deserialize<EpisodePosition>(kept)).ReadNew().Select(e => e.Id));
+        Assert.Equal([1L, 1L], folder.Strict().ShardLengths);
+        var earlier = new DatasetFolder(folder.Root, DatasetForm.EarlierEpisodes[0]);
+        Assert.Equal([1L], DatasetInfo.Read(earlier)!.ShardLengths);
+        Assert.Equal(old, await File.ReadAllBytesAsync(earlier.ShardPath(0), TestContext.Current.CancellationToken));
+    }
+
+    [Fact]
+    public void A_position_that_was_kept_before_there_were_versions_is_one_in_the_first() =>
+        Assert.Equal(new EpisodePosition(2, 30, 4, 0), JsonSerializer.Deserialize<EpisodePosition>("""{"Shard":2,"Offset":30,"Records":4}"""));
+
     private static void Named(byte[] shard, Action<byte[]> harm, string message, bool closed = false)
     {
         var copy = (byte[])shard.Clone();
@@ -189,7 +223,7 @@ public sealed class EpisodeReaderTests
 
         var error = Assert.Throws<InvalidDataException>(() => folder.Ids());
 
-        Assert.StartsWith($"Episode shard '{folder.Dataset.ShardPath(0)}', {message}", error.Message, StringComparison.Ordinal);
+        Assert.StartsWith($"Shard '{folder.Dataset.ShardPath(0)}', {message}", error.Message, StringComparison.Ordinal);
     }
 
     /// <summary>Damages a payload and gives it good checksums again.</summary>

@@ -14,6 +14,28 @@ public sealed class BestOfNAnswersTests(ReadyApp fixture) : IClassFixture<ReadyA
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
     [Fact]
+    public async Task The_episode_tells_how_its_answers_were_drawn_and_of_which_trace_they_are()
+    {
+        await using var app = await new ServingApp().ReadyAsync(TestContext.Current.CancellationToken);
+        var body = ServingApp.ChatBody("best-of-n", "x", """
+            "max_tokens":40,"min_p":0.01,"repetition_penalty":1.25,"presence_penalty":0.5,"frequency_penalty":-0.5,"logit_bias":{"5":-100},
+            "response_format":{"type":"json_object"},"best_of_n":{"n":2}
+            """);
+        using var request = new HttpRequestMessage(HttpMethod.Post, "/v1/chat/completions") { Content = new StringContent(body, System.Text.Encoding.UTF8, "application/json") };
+        request.Headers.Add("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01");
+        using var response = await app.Client.SendAsync(request, TestContext.Current.CancellationToken);
+        await app.ChatAsync("best-of-n", "x", """ "best_of_n":{"n":2} """, TestContext.Current.CancellationToken);
+
+        var episodes = app.Episodes();
+        var told = episodes[0];
+        Assert.Equal((0.01f, 1.25f, 0.5f, -0.5f), (told.MinP, told.RepetitionPenalty, told.PresencePenalty, told.FrequencyPenalty));
+        Assert.Equal((true, false, 40, "json_object"), (told.HasLogitBias, told.IgnoreEos, told.MaxTokens, told.ResponseFormat));
+        Assert.Equal("0af7651916cd43dd8448eb211c80319c", told.TraceId);
+        Assert.Equal((0f, 1f, false, "text"), (episodes[1].MinP, episodes[1].RepetitionPenalty, episodes[1].HasLogitBias, episodes[1].ResponseFormat));
+        Assert.Equal(("", ""), (episodes[1].TraceId, episodes[1].RequestDigest));
+    }
+
+    [Fact]
     public async Task The_answer_is_always_the_candidate_with_the_highest_total()
     {
         var app = await fixture.AppAsync(Token);

@@ -2,8 +2,11 @@ using System.Globalization;
 using System.Net;
 using System.Text;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Logging.Abstractions;
 using OpenTelemetry.Metrics;
 using OpenTelemetry.Trace;
+using Serving.Episodes;
 using Serving.Testing;
 using Xunit;
 
@@ -130,8 +133,92 @@ public sealed class TracesTests
         Assert.Empty(receiver.Spans(Trace));
     }
 
-    private static Task<ServingApp> AppAsync(OtlpReceiver receiver) =>
-        new ServingApp(new Dictionary<string, string> { ["Observability:OtlpEndpoint"] = receiver.Address.ToString() }).ReadyAsync(Token);
+    [Fact]
+    public async Task A_request_for_scores_is_a_span_with_one_below_it_for_each_score()
+    {
+        const string Trace = "9bf92f3577b34da6a3ce929d0e0e4736";
+        await using var receiver = await OtlpReceiver.StartAsync(Token);
+        await using (var app = await AppAsync(receiver))
+        {
+            await PostAsync(app, Trace, "/v1/score", $$"""{"model":"reward","text_1":"{{Secret}}","text_2":["a","b"]}""", HttpStatusCode.OK);
+            await SentAsync(app, receiver, Trace);
+        }
+
+        var spans = receiver.Spans(Trace);
+        var request = Assert.Single(spans, span => span.Kind == 2);
+        Assert.Equal(("POST /v1/score", CallerSpan, 0), (request.Name, request.Parent, request.Status));
+        AssertAttributes(request, new() { ["http.request.method"] = "POST", ["http.route"] = "/v1/score", ["error.type"] = "(absent)" });
+        Assert.Equal(["score reward", "score reward"], spans.Where(span => span.Parent == request.Id).Select(span => span.Name));
+        AssertSecret(receiver, [Secret], expected: "http.route");
+    }
+
+    [Fact]
+    public async Task A_request_for_many_scores_is_one_span()
+    {
+        const string Trace = "abf92f3577b34da6a3ce929d0e0e4736";
+        await using var receiver = await OtlpReceiver.StartAsync(Token);
+        await using (var app = await AppAsync(receiver))
+        {
+            var answers = string.Join(',', Enumerable.Range(0, 65).Select(i => $"\"answer {i}\""));
+            await PostAsync(app, Trace, "/v1/score", $$"""{"model":"style","text_1":"x","text_2":[{{answers}}]}""", HttpStatusCode.OK);
+            await SentAsync(app, receiver, Trace);
+        }
+
+        Assert.Equal(2, Assert.Single(receiver.Spans(Trace)).Kind);
+    }
+
+    [Fact]
+    public async Task A_refused_request_for_scores_is_a_span_with_its_error()
+    {
+        const string Trace = "bbf92f3577b34da6a3ce929d0e0e4736";
+        await using var receiver = await OtlpReceiver.StartAsync(Token);
+        await using (var app = await AppAsync(receiver))
+        {
+            await PostAsync(app, Trace, "/v1/rerank", """{"query":"x"}""", HttpStatusCode.BadRequest);
+            await SentAsync(app, receiver, Trace);
+        }
+
+        var span = Assert.Single(receiver.Spans(Trace));
+        Assert.Equal(("POST /v1/rerank", 2, "missing_required_parameter"), (span.Name, span.Status, span.Attributes["error.type"]));
+    }
+
+    [Fact]
+    public async Task A_scorer_that_fails_is_seen_on_its_own_span_and_on_the_request()
+    {
+        const string Trace = "cbf92f3577b34da6a3ce929d0e0e4736";
+        await using var receiver = await OtlpReceiver.StartAsync(Token);
+        await using (var app = await AppAsync(receiver, services => services.Replace(ServiceDescriptor.Singleton(
+            ScriptedScorer.Alone((_, _, _) => throw new TimeoutException("no answer"))))))
+        {
+            await AskAsync(app, Trace, "\"max_tokens\": 4, \"best_of_n\": {\"n\": 1}", "best-of-n", HttpStatusCode.InternalServerError);
+            await SentAsync(app, receiver, Trace);
+        }
+
+        Assert.All(receiver.Spans(Trace).Where(span => span.Kind == 2 || span.Name == "score style"), span =>
+            Assert.Equal((2, "scorer_failed"), (span.Status, span.Attributes["error.type"])));
+        Assert.Equal(1, receiver.Spans(Trace).Count(span => span.Name == "score style"));
+    }
+
+    [Fact]
+    public async Task A_record_that_cannot_be_written_is_seen_on_its_own_span()
+    {
+        const string Trace = "dbf92f3577b34da6a3ce929d0e0e4736";
+        using var folder = new TemporaryFolder();
+        var full = DiskCalls.Real with { Write = (_, _, _) => throw new IOException("No space left on device") };
+        await using var receiver = await OtlpReceiver.StartAsync(Token);
+        await using (var app = await AppAsync(receiver, services => services.Replace(ServiceDescriptor.Singleton(
+            new EpisodeLog(new EpisodeOptions { Root = folder.File("full") }, NullLogger.Instance, full)))))
+        {
+            await AskAsync(app, Trace, "\"max_tokens\": 4, \"best_of_n\": {\"n\": 1}", "best-of-n", HttpStatusCode.InternalServerError);
+            await SentAsync(app, receiver, Trace);
+        }
+
+        var log = Assert.Single(receiver.Spans(Trace), span => span.Name == "log");
+        Assert.Equal((2, "episode_log_failed"), (log.Status, log.Attributes["error.type"]));
+    }
+
+    private static Task<ServingApp> AppAsync(OtlpReceiver receiver, Action<IServiceCollection>? services = null) => new ServingApp(
+        new Dictionary<string, string> { ["Observability:OtlpEndpoint"] = receiver.Address.ToString() }, services: services).ReadyAsync(Token);
 
     // A request's span ends when its last byte has left, so a client may be quicker; and a server that ends waits a few seconds only for what it sends.
     private static async Task SentAsync(ServingApp app, OtlpReceiver receiver, string trace)
@@ -146,13 +233,13 @@ public sealed class TracesTests
         app.Services.GetRequiredService<MeterProvider>().ForceFlush();
     }
 
-    private static async Task<Reply> AskAsync(
-        ServingApp app, string trace, string fields, string model, HttpStatusCode expected = HttpStatusCode.OK, string flags = "01")
+    private static Task<Reply> AskAsync(
+        ServingApp app, string trace, string fields, string model, HttpStatusCode expected = HttpStatusCode.OK, string flags = "01") =>
+        PostAsync(app, trace, "/v1/chat/completions", ServingApp.ChatBody(model, Secret, fields), expected, flags);
+
+    private static async Task<Reply> PostAsync(ServingApp app, string trace, string path, string body, HttpStatusCode expected, string flags = "01")
     {
-        using var request = new HttpRequestMessage(HttpMethod.Post, "/v1/chat/completions")
-        {
-            Content = new StringContent(ServingApp.ChatBody(model, Secret, fields), Encoding.UTF8, "application/json"),
-        };
+        using var request = new HttpRequestMessage(HttpMethod.Post, path) { Content = new StringContent(body, Encoding.UTF8, "application/json") };
         request.Headers.Add("traceparent", $"00-{trace}-{CallerSpan}-{flags}");
         using var response = await app.Client.SendAsync(request, Token);
         Assert.Equal(expected, response.StatusCode);
@@ -162,10 +249,10 @@ public sealed class TracesTests
     private static void AssertAttributes(OtlpSpan span, Dictionary<string, string> expected) =>
         Assert.Equal(expected, expected.Keys.ToDictionary(name => name, name => span.Attributes.GetValueOrDefault(name, "(absent)")));
 
-    private static void AssertSecret(OtlpReceiver receiver, string[] texts)
+    private static void AssertSecret(OtlpReceiver receiver, string[] texts, string expected = "gen_ai.operation.name")
     {
         var sent = string.Join('\n', receiver.Bodies.Select(Encoding.UTF8.GetString));
-        Assert.Contains("gen_ai.operation.name", sent, StringComparison.Ordinal);
+        Assert.Contains(expected, sent, StringComparison.Ordinal);
         Assert.All(texts, text => Assert.DoesNotContain(text, sent, StringComparison.OrdinalIgnoreCase));
     }
 }

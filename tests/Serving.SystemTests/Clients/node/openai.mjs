@@ -58,6 +58,12 @@ export async function broken(order) {
   return { chunks, error };
 }
 
+/** The first answer is lost on its way; the client asks again by itself. */
+export const retried = async order => {
+  const client = new OpenAI({ baseURL: `${order.proxy}v1`, apiKey: 'unused', maxRetries: 2 });
+  return client.chat.completions.create({ model: 'best-of-n', messages, max_tokens: 8, best_of_n: { n: 2 } });
+};
+
 /** Whole and streamed answers, while the test publishes another version. */
 export const swap = order => untilSwapped(order, async () => {
   const whole = await create(order);
