@@ -75,7 +75,7 @@ internal static class OverheadBenchmark
         }
 
         var counted = threads.Where(one => one.Key.StartsWith("policy", StringComparison.Ordinal) || one.Key.StartsWith("scorer", StringComparison.Ordinal)).Sum(one => one.Value);
-        var rest = threads.Values.Sum() - counted;
+        var rest = serverCpu - counted;                                // pool threads come and go, the process's total does not
         Console.WriteLine($"{policy}, Best-of-{candidates}, up to {MaxTokens} tokens, {requests} requests one after another, one thread per model");
         Print($"CPU ms per request: server {serverCpu / requests:f2}, bare engine and scorers {bareCpu / requests:f2}, ratio {serverCpu / bareCpu:f3}");
         Print($"by thread: engine and scorers {counted / requests:f2}, all else {rest / requests:f2} = {100 * rest / counted:f1} % of them");

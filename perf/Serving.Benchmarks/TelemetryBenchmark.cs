@@ -99,7 +99,7 @@ internal static class TelemetryBenchmark
             using var response = await client.PostAsJsonAsync(new Uri("/v1/chat/completions", UriKind.Relative), body, token);
             response.EnsureSuccessStatusCode();
             var answer = JsonNode.Parse(await response.Content.ReadAsStringAsync(token))!;
-            Interlocked.Add(ref tokens, (int)answer["best_of_n"]!["completion_tokens"]!);
+            Interlocked.Add(ref tokens, (int)answer["best_of_n"]!["tokens_spent"]!);
         });
         using (await client.GetAsync(new Uri("/metrics", UriKind.Relative), cancellationToken))
         {
