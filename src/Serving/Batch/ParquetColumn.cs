@@ -115,7 +115,9 @@ internal sealed class ParquetColumn : IDisposable
     private static async Task WriteAsync<T>(RawColumnData<T> data, DataField from, ParquetRowGroupWriter group, DataField to, CancellationToken cancellationToken)
         where T : struct
     {
-        ReadOnlyMemory<T> values = data.Values.ToArray();
+        // The library's buffer has room for a value a row; behind those that are there lies whatever was in memory before.
+        var present = from.MaxDefinitionLevel == 0 ? data.Values.Length : data.DefinitionLevels.Count(from.MaxDefinitionLevel);
+        ReadOnlyMemory<T> values = data.Values[..present].ToArray();
         await group.WriteAllPartsAsync(
             to,
             values,

@@ -72,7 +72,6 @@ public sealed class ParquetFilesTests : IDisposable
     {
         await WriteAsync("pairs.parquet", lists: false);
         Assert.Equal(1, await _folder.Score("pairs.parquet", "whole.parquet"));
-        Assert.Equal(1, await _folder.Score("whole.parquet", "whole.jsonl"));        // as text: the library's bytes vary a little from run to run
         Assert.Equal(1, await _folder.Score("pairs.parquet", "lines.jsonl"));
         var (lines, progress) = (await _folder.BytesAsync("lines.jsonl"), await _folder.BytesAsync("lines.jsonl.progress"));
         foreach (var kept in (int[])[0, lines.Length / 3, lines.Length])
@@ -83,9 +82,7 @@ public sealed class ParquetFilesTests : IDisposable
             await File.WriteAllTextAsync(_folder.File("broken.parquet.tmp"), "half a file", Token);
 
             Assert.Equal(1, await _folder.Score("pairs.parquet", "broken.parquet"));
-
-            Assert.Equal(1, await _folder.Score("broken.parquet", $"broken{kept}.jsonl"));
-            Assert.Equal(await _folder.BytesAsync("whole.jsonl"), await _folder.BytesAsync($"broken{kept}.jsonl"));
+            Assert.Equal(await _folder.BytesAsync("whole.parquet"), await _folder.BytesAsync("broken.parquet"));
         }
 
         var finished = await _folder.BytesAsync("broken.parquet");

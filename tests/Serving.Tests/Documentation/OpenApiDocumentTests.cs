@@ -193,7 +193,7 @@ public sealed partial class OpenApiDocumentTests(ReadyApp ready) : IClassFixture
 
     private static JsonValue Number(double value) => double.IsInteger(value) ? JsonValue.Create((long)value) : JsonValue.Create(decimal.Parse(value.ToString("R", CultureInfo.InvariantCulture), CultureInfo.InvariantCulture));
 
-    [GeneratedRegex("""\b(?:(?:Text|Flag|Integer|Number|Value|Object|Tokens)\("(?<name>[a-z_0-9]+)"|Texts\(fields, \[(?:"(?<name>[a-z_0-9]+)",? ?)+\])""")]
+    [GeneratedRegex("""\b(?:(?:Text|Flag|Integer|Number|Value|Object|Tokens)\("(?<name>[a-z_0-9]+)"|Name\(fields, "(?<name>[a-z_0-9]+)"|Texts\(fields, \[(?:"(?<name>[a-z_0-9]+)",? ?)+\])""")]
     private static partial Regex ReadField();
 
     [GeneratedRegex("<script[^>]* src=\"(?<source>[^\"]+)\"")]

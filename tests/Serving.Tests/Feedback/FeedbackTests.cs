@@ -88,7 +88,7 @@ public sealed class FeedbackTests
 
     [Theory]
     [InlineData("""{"metric_name":"m","value":1}""", "inference_id", "missing_required_parameter")]
-    [InlineData("""{"inference_id":"a","episode_id":"a","metric_name":"m","value":1}""", "episode_id", "invalid_value")]
+    [InlineData("""{"inference_id":"a","episode_id":"b","metric_name":"m","value":1}""", "episode_id", "invalid_value")]
     [InlineData("""{"inference_id":"a","value":1}""", "metric_name", "missing_required_parameter")]
     [InlineData("""{"inference_id":"a","metric_name":"","value":1}""", "metric_name", "invalid_value")]
     [InlineData("""{"inference_id":"a","metric_name":"m"}""", "value", "missing_required_parameter")]
