@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using Serving.Episodes;
 using Serving.Observability;
@@ -8,7 +9,7 @@ using Serving.Requests;
 namespace Serving.Generation;
 
 /// <summary>One request from its body to its answer, over HTTP or from a file of requests. Thread-safe.</summary>
-public sealed class GenerationHandler(
+public sealed partial class GenerationHandler(
     GenerationRouter router,
     BestOfNGenerator bestOfN,
     DirectGenerator direct,
@@ -19,8 +20,11 @@ public sealed class GenerationHandler(
     IEnumerable<ApiErrorRule> rules,
     IOptions<GenerationOptions> options,
     IOptions<RequestOptions> requests,
-    TimeProvider time)
+    TimeProvider time,
+    ILogger<GenerationHandler> logger)
 {
+    private const int MostNames = 16;
+
     private readonly GenerationOptions _options = options.Value;
 
     /// <summary>Over HTTP, whole or as a stream.</summary>
@@ -90,6 +94,11 @@ public sealed class GenerationHandler(
             RequestStamp.Now(time),
             new RequestOrigin(telemetry.TraceId, attempt?.Identity.Digest ?? "", attempt is not null && IsLogged(attempt)));
         telemetry.Accepted(job);
+        if (job.Request.Ignored is { Count: > 0 } ignored)
+        {
+            Log.Ignored(logger, job.Id, string.Join(", ", ignored.Take(MostNames).Select(name => JsonEncodedText.Encode(name))));
+        }
+
         if (job.Request.Stream)
         {
             telemetry.Answered(await streams.WriteAsync(job, attempt, context.Response, cancellationToken));
@@ -114,5 +123,11 @@ public sealed class GenerationHandler(
             ? await bestOfN.GenerateAsync(job, count, cancellationToken)
             : await direct.GenerateAsync(job, cancellationToken);
         return (AnswerFormat.Of(job.Request.Kind).Whole(job, result, prompts), result);
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(3001, LogLevel.Debug, "{Id}: fields without effect: {Names}.")]
+        public static partial void Ignored(ILogger logger, string id, string names);
     }
 }

@@ -54,6 +54,9 @@ public sealed record GenerationRequest
     public bool Stream { get; init; }
 
     public bool IncludeUsage { get; init; }
+
+    /// <summary>Names of top-level fields that had no part in this: unknown ones, or such as matter only beside others.</summary>
+    public IReadOnlyList<string> Ignored { get; init; } = [];
 }
 
 /// <summary>What Best-of-N returns beside the best answer and all scores.</summary>

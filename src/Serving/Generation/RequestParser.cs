@@ -37,7 +37,7 @@ internal static class RequestParser
             throw RequestFields.Unsupported("echo", "is not supported in a conversation: use /v1/completions.");
         }
 
-        return new GenerationRequest
+        var request = new GenerationRequest
         {
             Kind = kind,
             Model = model,
@@ -54,6 +54,7 @@ internal static class RequestParser
             Stream = stream,
             IncludeUsage = streamOptions?.Flag("include_usage") ?? false,
         };
+        return request with { Ignored = fields.Unread };
     }
 
     private static ReadOnlyDictionary<string, string> Metadata(RequestFields fields) =>

@@ -12,6 +12,7 @@ public readonly struct RequestFields
 {
     // Taken apart once: looking a name up in the document throws when any other name is not valid Unicode.
     private readonly Dictionary<string, JsonElement> _members = new(StringComparer.Ordinal);
+    private readonly HashSet<string> _asked = new(StringComparer.Ordinal);
     private readonly string _prefix;
 
     /// <param name="json">The object.</param>
@@ -30,8 +31,14 @@ public readonly struct RequestFields
         }
     }
 
-    public JsonElement? Value(string name) =>
-        _members.TryGetValue(name, out var value) && value.ValueKind != JsonValueKind.Null ? value : null;
+    public JsonElement? Value(string name)
+    {
+        _asked.Add(name);
+        return _members.TryGetValue(name, out var value) && value.ValueKind != JsonValueKind.Null ? value : null;
+    }
+
+    /// <summary>Names of members that nobody has asked for so far.</summary>
+    public IReadOnlyList<string> Unread => [.. _members.Keys.Except(_asked)];
 
     public RequestFields? Object(string name) => Value(name) is { } value ? new RequestFields(value, _prefix + name) : null;
 

@@ -40,6 +40,7 @@ public sealed class RequestParserTests
         Assert.Equal(["a", "b"], request.Sampling.Stop);
         Assert.Equal((false, true, true, true), (request.Store, request.LogProbs, request.Stream, request.IncludeUsage));
         Assert.Equal(new BestOfNRequest(8, CandidateReturn.Ranked), request.BestOfN);
+        Assert.Equal(["max_tokens", "something_new"], request.Ignored);      // max_completion_tokens goes before
     }
 
     [Theory]
