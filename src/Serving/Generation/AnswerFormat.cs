@@ -60,6 +60,7 @@ internal abstract class AnswerFormat
             spent,
             (ranking.Asked - result.Candidates.Count) * spent / result.Candidates.Count,
             ranking.StoppedEarly,
+            ranking.FellBack,
             ranking.StopAt,
             [.. ranking.Scores.Select(Scores)],
             Returned(job, ranking)?.Select(i => Reported(result.Candidates[i], job.Prompts[0].Seed, job.Request.LogProbs)).ToArray());

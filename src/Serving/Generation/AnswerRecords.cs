@@ -96,6 +96,7 @@ public sealed record PromptTokensDetails(int CachedTokens);
 /// <param name="Seed">With this seed in the request the same candidates come again.</param>
 /// <param name="TokensSpent">Tokens of all candidates together.</param>
 /// <param name="TokensSaved">What the candidates that early stopping left out would have come to, at the mean length of the others.</param>
+/// <param name="Fallback">True when a scorer failed and Scoring:FallbackScorecard ranked in the place of the scorecard in use; absent otherwise.</param>
 /// <param name="EarlyStopAt">The total at which the group would stop; send it as best_of_n.early_stop.at to get the same candidates again.</param>
 /// <param name="Scores">By candidate index: {"total":..., "&lt;scorer&gt;":...}.</param>
 /// <param name="Candidates">As the request's "return" asked: absent, best first, or in order of index.</param>
@@ -111,6 +112,7 @@ public sealed record BestOfNReport(
     int TokensSpent,
     int TokensSaved,
     bool StoppedEarly,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)] bool Fallback,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] double? EarlyStopAt,
     IReadOnlyList<JsonObject> Scores,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] IReadOnlyList<ReportedCandidate>? Candidates);

@@ -10,7 +10,7 @@ namespace Serving.Generation;
 
 /// <summary>
 /// Samples N candidates from one policy version, scores each as it finishes, picks the best and has all of them on disk before it returns.
-/// Thread-safe. A scorer that fails fails the request: no pick is made in its place, and no episode is written.
+/// Thread-safe. A scorer that fails fails the request, without a pick or an episode, unless a scorecard to fall back on is configured: then that one ranks.
 /// </summary>
 public sealed partial class BestOfNGenerator(
     Scorecards scorecards,
@@ -32,10 +32,23 @@ public sealed partial class BestOfNGenerator(
         var request = job.Request.BestOfN;
         var scorer = request?.Scorecard is { } name ? scorecards.Find(name) ?? throw Unknown(name) : scorecards.Default;
         var stopAt = request?.EarlyStop is { } stop ? stop.At ?? reservations.Of(job.PolicyDigest, scorer.Digest, count) : null;
-        using var deadline = new Deadline(_options.Deadline, time, cancellationToken);
-        var (candidates, scores) = await SampleAndScoreAsync(job, count, stopAt, scorer, deadline);
+        var fellBack = false;
+        IReadOnlyList<Candidate> candidates;
+        IReadOnlyList<Score> scores;
+        try
+        {
+            (candidates, scores) = await SampleAndScoreAsync(job, count, stopAt, scorer, cancellationToken);
+        }
+        catch (ScorerException failure) when (request?.Scorecard is null && scorecards.Fallback is { } fallback)
+        {
+            // The same candidates again: draws depend on the seed alone. A total to stop at would be one of the other scorecard.
+            Log.FellBack(logger, job.Id, scorer.Scorecard, fallback.Scorecard, failure);
+            (scorer, stopAt, fellBack) = (fallback, null, true);
+            (candidates, scores) = await SampleAndScoreAsync(job, count, stopAt, scorer, cancellationToken);
+        }
+
         var order = Rank(scores);
-        var ranking = new Ranking(scorer.Scorecard, scorer.Digest, scorer.Entries, scores, order, count, stopAt);
+        var ranking = new Ranking(scorer.Scorecard, scorer.Digest, scorer.Entries, scores, order, count, stopAt, fellBack);
         reservations.Add(job.PolicyDigest, scorer.Digest, count, scores[order[0]].Total);
 
         if (job.Request.Store && !job.Origin.IsLogged)
@@ -48,9 +61,10 @@ public sealed partial class BestOfNGenerator(
         return new GenerationResult(candidates, [.. order.Take(job.Request.Answers)], ranking);
     }
 
-    private static async Task<(IReadOnlyList<Candidate> Candidates, IReadOnlyList<Score> Scores)> SampleAndScoreAsync(
-        GenerationJob job, int count, double? stopAt, CandidateScorer scorer, Deadline deadline)
+    private async Task<(IReadOnlyList<Candidate> Candidates, IReadOnlyList<Score> Scores)> SampleAndScoreAsync(
+        GenerationJob job, int count, double? stopAt, CandidateScorer scorer, CancellationToken cancellationToken)
     {
+        using var deadline = new Deadline(_options.Deadline, time, cancellationToken);
         var request = Telemetry.Current;                               // the callback comes from the engine's side
         var group = new GroupScores(scorer, Prompt(job).Source, deadline);
         var candidates = new List<Candidate>(count);
@@ -156,5 +170,8 @@ public sealed partial class BestOfNGenerator(
     {
         [LoggerMessage(3000, LogLevel.Debug, "{Id}: policy {Policy}, best of {Count} is candidate {Chosen} with {Total}.")]
         public static partial void Chosen(ILogger logger, string id, string policy, int count, int chosen, double total);
+
+        [LoggerMessage(3002, LogLevel.Warning, "{Id}: a scorer of \"{Scorecard}\" failed; \"{Fallback}\" ranks the candidates instead.")]
+        public static partial void FellBack(ILogger logger, string id, string scorecard, string fallback, Exception failure);
     }
 }

@@ -17,7 +17,7 @@ public sealed record GenerationResult(IReadOnlyList<Candidate> Candidates, IRead
 /// <param name="Order">All indices, best first.</param>
 /// <param name="Asked">Candidates that were asked for; more than there are when the group stopped early.</param>
 /// <param name="StopAt">The total at which the group would stop early; null when it would not.</param>
-public sealed record Ranking(string Scorecard, string Digest, IReadOnlyList<ScorecardEntry> Entries, IReadOnlyList<Score> Scores, IReadOnlyList<int> Order, int Asked, double? StopAt)
+public sealed record Ranking(string Scorecard, string Digest, IReadOnlyList<ScorecardEntry> Entries, IReadOnlyList<Score> Scores, IReadOnlyList<int> Order, int Asked, double? StopAt, bool FellBack)
 {
     /// <summary>Fewer candidates were drawn than asked for.</summary>
     public bool StoppedEarly => Scores.Count < Asked;

@@ -11,6 +11,7 @@ public sealed class Scorecards : IDisposable
 {
     private readonly IReadOnlyList<Scorecard> _cards;
     private readonly string _default;
+    private readonly string? _fallback;
     private readonly Func<string, ITextScorer> _open;
     private volatile Loaded? _loaded;
     private volatile string? _loadError;
@@ -23,6 +24,7 @@ public sealed class Scorecards : IDisposable
         var session = new OnnxOptions { Threads = threads, Spinning = onnx.Value.Spinning };
         _cards = Scorecard.AllFrom(settings);
         _default = Scorecard.From(settings).Name;
+        _fallback = settings.FallbackScorecard;
         _open = scorer => scorer switch
         {
             "reward" => Open(store, settings.Reward, session, settings,
@@ -33,11 +35,12 @@ public sealed class Scorecards : IDisposable
         };
     }
 
-    /// <summary>One scorecard, ready at once; its scorers are disposed with this.</summary>
-    public Scorecards(Scorecard card, IReadOnlyList<ITextScorer> scorers)
+    /// <summary>One scorecard and perhaps one to fall back on, ready at once; the scorers are disposed with this.</summary>
+    public Scorecards(Scorecard card, IReadOnlyList<ITextScorer> scorers, Scorecard? fallback = null)
     {
-        _cards = [card];
+        _cards = fallback is null ? [card] : [card, fallback];
         _default = card.Name;
+        _fallback = fallback?.Name;
         _open = name => scorers.First(scorer => scorer.Name == name);
         Load();
     }
@@ -54,6 +57,10 @@ public sealed class Scorecards : IDisposable
     /// <summary>The scorecard that counts where a request names none.</summary>
     /// <exception cref="ScorerException">The scorers are not loaded.</exception>
     public CandidateScorer Default => Find(_default)!;
+
+    /// <summary>The scorecard that counts in its place when one of its scorers fails; null = there is none.</summary>
+    /// <exception cref="ScorerException">The scorers are not loaded.</exception>
+    public CandidateScorer? Fallback => _fallback is null ? null : Find(_fallback);
 
     /// <summary>Every scorer in use, by name.</summary>
     public IReadOnlyDictionary<string, ITextScorer> Scorers => Current.Scorers;

@@ -31,6 +31,11 @@ internal sealed class ScorecardsValidator : IValidateOptions<ScoringOptions>
             faults.Add($"Scoring:Scorecard is \"{options.Scorecard}\", but Scoring:Scorecards is empty; only \"{Scorecard.BuiltIn}\" is built in.");
         }
 
+        if (options.FallbackScorecard is { } fallback && !options.Scorecards.ContainsKey(fallback))
+        {
+            faults.Add($"Scoring:FallbackScorecard is \"{fallback}\", but Scoring:Scorecards has {(options.Scorecards.Count == 0 ? "none" : $"only {List(options.Scorecards.Keys)}")}.");
+        }
+
         return faults.Count == 0 ? ValidateOptionsResult.Success : ValidateOptionsResult.Fail(faults);
     }
 

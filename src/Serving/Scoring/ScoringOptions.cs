@@ -15,6 +15,12 @@ public sealed class ScoringOptions
     /// <summary>Scorecards by name: scorer -> weight and veto. With none configured, "default" has <see cref="Scoring.Scorecard.BuiltInEntries"/>.</summary>
     public Dictionary<string, Dictionary<string, ScorerWeight>> Scorecards { get; set; } = new(StringComparer.OrdinalIgnoreCase);
 
+    /// <summary>
+    /// What ranks the candidates of a request that names no scorecard when a scorer of the one in use fails: another scorecard, best without that scorer's
+    /// model; null = such a request fails.
+    /// </summary>
+    public string? FallbackScorecard { get; set; }
+
     /// <summary>Registry name of the reward model.</summary>
     [Required]
     public string Reward { get; set; } = "reward";

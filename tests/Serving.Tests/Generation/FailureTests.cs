@@ -40,6 +40,30 @@ public sealed class FailureTests
     }
 
     [Fact]
+    public async Task With_a_scorecard_to_fall_back_on_that_one_ranks_the_same_candidates_and_says_so()
+    {
+        var fails = true;
+        var scripted = new ScriptedScorer("entailment", (_, _, _) => fails ? throw new TimeoutException("no answer") : Task.FromResult(1f));
+        var rule = new ScriptedScorer("style", (_, answer, _) => Task.FromResult((float)answer.Length));
+        await using var app = await new ServingApp(services: services => services.Replace(ServiceDescriptor.Singleton(new Scorecards(
+            new Scorecard("careful", [new ScorecardEntry("entailment", 1)]), [scripted, rule], new Scorecard("plain", [new ScorecardEntry("style", 1)]))))).ReadyAsync(Token);
+        const string fields = """ "seed":3,"best_of_n":{"n":8,"return":"all"} """;
+
+        var fallen = (await app.ChatAsync("best-of-n", "x", fields, Token)).Json["best_of_n"]!;
+        var named = await app.ChatAsync("best-of-n", "x", """ "best_of_n":{"n":8,"scorecard":"careful"} """, Token);
+        fails = false;
+        var usual = (await app.ChatAsync("best-of-n", "x", fields, Token)).Json["best_of_n"]!;
+
+        Assert.Equal(("plain", true), ((string?)fallen["scorecard"], (bool)fallen["fallback"]!));
+        var lengths = fallen["candidates"]!.AsArray().Select(candidate => ((string)candidate!["text"]!).Length).ToArray();
+        Assert.Equal(Array.IndexOf(lengths, lengths.Max()), (int)fallen["chosen"]!);
+        Assert.Equal(usual["candidates"]!.ToJsonString(), fallen["candidates"]!.ToJsonString());
+        Assert.Equal("scorer_failed", (string?)named.Json["error"]!["code"]);
+        Assert.Equal(("careful", null), ((string?)usual["scorecard"], usual["fallback"]));
+        Assert.Equal(["plain", "careful"], app.Episodes().Select(episode => episode.Scorecard));
+    }
+
+    [Fact]
     public async Task Of_several_failures_the_first_is_told()
     {
         var sampled = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
