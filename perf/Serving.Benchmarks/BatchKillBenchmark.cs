@@ -38,6 +38,11 @@ internal static class BatchKillBenchmark
             await Task.WhenAny(ended, Task.Delay(TimeSpan.FromSeconds(random.NextDouble() * seconds)));
             if (ended.IsCompleted)        // every moment of a run is to be met: begin again
             {
+                if (process.ExitCode != 0)
+                {
+                    throw new InvalidOperationException($"score ended by itself with {process.ExitCode}.");
+                }
+
                 same &= await IsWholeAsync(folder, output);
                 File.Delete(output);
                 File.Delete(output + ".progress");
