@@ -3,6 +3,7 @@ using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Serving.Episodes;
+using static Serving.Episodes.FeatureWords;
 
 namespace Serving.EpisodeTools;
 
@@ -14,7 +15,6 @@ internal static class TokenExport
 {
     private const string Name = "serving_tokens";
     private const string Version = "1.0.0";
-    private const string Connector = "tensorflow_datasets.core.features.";
     private const long ShardBytes = 256L << 20;
 
     private static readonly JsonSerializerOptions _indented = new() { WriteIndented = true };
@@ -108,32 +108,31 @@ internal static class TokenExport
 
     private static byte[] Utf8(string text) => Encoding.UTF8.GetBytes(text);
 
-    private static byte[] Features() => JsonSerializer.SerializeToUtf8Bytes(
+    private static byte[] Features() => FeatureWords.ToJson(
         Dict(
             ("agent_id", Text()),
-            ("candidate", Scalar("int32")),
-            ("chosen", Scalar("bool")),
-            ("created_unix_ns", Scalar("int64")),
+            ("candidate", ScalarOf("int32")),
+            ("chosen", ScalarOf("bool")),
+            ("created_unix_ns", ScalarOf("int64")),
             ("environment_config", Text()),
             ("episode_id", Text()),
             ("experiment_id", Text()),
             ("group_id", Text()),
-            ("invalid", Scalar("bool")),
+            ("invalid", ScalarOf("bool")),
             ("prompt", Text()),
-            ("prompt_tokens", List("sequence_feature.Sequence", Scalar("int32"))),
+            ("prompt_tokens", Sequence(ScalarOf("int32"))),
             ("source", Text()),
-            ("steps", List("dataset_feature.Dataset", Dict(
-                ("action", Scalar("int32")),
-                ("discount", Scalar("float32")),
-                ("is_first", Scalar("bool")),
-                ("is_last", Scalar("bool")),
-                ("is_terminal", Scalar("bool")),
-                ("logprob", Scalar("float32")),
-                ("observation", Dict(("token", Scalar("int32")))),
-                ("reward", Scalar("float32")),
-                ("sampled_logprob", Scalar("float32"))))),
-            ("total", Scalar("float32"))),
-        _indented);
+            ("steps", Steps(Dict(
+                ("action", ScalarOf("int32")),
+                ("discount", ScalarOf("float32")),
+                ("is_first", ScalarOf("bool")),
+                ("is_last", ScalarOf("bool")),
+                ("is_terminal", ScalarOf("bool")),
+                ("logprob", ScalarOf("float32")),
+                ("observation", Dict(("token", ScalarOf("int32")))),
+                ("reward", ScalarOf("float32")),
+                ("sampled_logprob", ScalarOf("float32"))))),
+            ("total", ScalarOf("float32"))));
 
     private static byte[] Info(List<long> lengths, long payloadBytes) => JsonSerializer.SerializeToUtf8Bytes(
         new JsonObject
@@ -151,20 +150,4 @@ internal static class TokenExport
             ["version"] = Version,
         },
         _indented);
-
-    private static JsonObject Dict(params (string Key, JsonObject Node)[] features) => Node(
-        "features_dict.FeaturesDict",
-        "featuresDict",
-        new JsonObject { ["features"] = new JsonObject(features.Select(f => KeyValuePair.Create(f.Key, (JsonNode?)f.Node))) });
-
-    private static JsonObject List(string connector, JsonObject element) =>
-        Node(connector, "sequence", new JsonObject { ["feature"] = element, ["length"] = "-1" });
-
-    private static JsonObject Text() => Node("text_feature.Text", "text", []);
-
-    private static JsonObject Scalar(string dtype) => Node(
-        "tensor_feature.Tensor", "tensor", new JsonObject { ["dtype"] = dtype, ["encoding"] = "none", ["shape"] = new JsonObject() });
-
-    private static JsonObject Node(string connector, string kind, JsonObject content) =>
-        new() { [kind] = content, ["pythonClassName"] = Connector + connector };
 }

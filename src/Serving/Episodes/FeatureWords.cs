@@ -4,7 +4,7 @@ using System.Text.Json.Nodes;
 namespace Serving.Episodes;
 
 /// <summary>The nodes of a features.json, in the words of TFDS. Stateless.</summary>
-internal static class FeatureWords
+public static class FeatureWords
 {
     private const string Features = "tensorflow_datasets.core.features.";
 
@@ -18,9 +18,10 @@ internal static class FeatureWords
         "featuresDict",
         new JsonObject { ["features"] = new JsonObject(features.Select(f => KeyValuePair.Create(f.Key, (JsonNode?)f.Node))) });
 
-    // "-1" must be there: a missing length is read as the static length zero.
-    public static JsonObject Steps(JsonObject step) => Node(
-        "dataset_feature.Dataset", "sequence", new JsonObject { ["feature"] = step, ["length"] = "-1" });
+    public static JsonObject Steps(JsonObject step) => Repeated("dataset_feature.Dataset", step);
+
+    /// <summary>Any number of elements, each a value of the record's list.</summary>
+    public static JsonObject Sequence(JsonObject element) => Repeated("sequence_feature.Sequence", element);
 
     // The empty object must be there: without it TFDS raises.
     public static JsonObject Text() => Node("text_feature.Text", "text", []);
@@ -32,6 +33,10 @@ internal static class FeatureWords
     /// ragged keys that TensorFlow's reader does not accept at rank 3, and float64 without an encoding is narrowed.
     /// </summary>
     public static JsonObject List(string dtype) => Tensor(new JsonObject { ["dimensions"] = new JsonArray("-1") }, dtype, "zlib");
+
+    // "-1" must be there: a missing length is read as the static length zero.
+    private static JsonObject Repeated(string connector, JsonObject element) => Node(
+        connector, "sequence", new JsonObject { ["feature"] = element, ["length"] = "-1" });
 
     private static JsonObject Tensor(JsonObject shape, string dtype, string encoding) => Node(
         "tensor_feature.Tensor", "tensor", new JsonObject { ["dtype"] = dtype, ["encoding"] = encoding, ["shape"] = shape });

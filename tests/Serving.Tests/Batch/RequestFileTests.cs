@@ -112,13 +112,13 @@ public sealed class RequestFileTests : IAsyncDisposable
     }
 
     [Fact]
-    public async Task Two_hundred_pairs_of_a_file_have_the_bits_that_the_score_route_gives_them()
+    public async Task A_thousand_pairs_of_a_file_have_the_bits_that_the_score_route_gives_them()
     {
         await _app.ReadyAsync(Token);
         var random = new Random(8);
         string[] words = ["compressed", "archives", "address", "books.", "the", "plots.", "Games", "of", "war", "é", "漢字"];
         string Words(int most) => string.Join(' ', Enumerable.Range(0, 1 + random.Next(most)).Select(_ => words[random.Next(words.Length)]));
-        var pairs = Enumerable.Range(0, 200).Select(_ => (Source: Words(60), Answer: Words(12))).ToArray();
+        var pairs = Enumerable.Range(0, 1000).Select(_ => (Source: Words(60), Answer: Words(12))).ToArray();
         await WriteAsync([.. pairs.Select(pair => new JsonObject { ["source"] = pair.Source, ["answer"] = pair.Answer }.ToJsonString())]);
 
         Assert.Equal(0, await Score());
