@@ -16,6 +16,7 @@ namespace Serving.Testing;
 public sealed class ServingApp : WebApplicationFactory<Program>
 {
     private readonly TemporaryFolder _folder = new();
+    private bool _isDisposed;
     private readonly Action<IServiceCollection>? _services;
     private readonly Dictionary<string, string> _settings;
 
@@ -125,10 +126,19 @@ public sealed class ServingApp : WebApplicationFactory<Program>
         builder.ConfigureServices(services => _services?.Invoke(services));
     }
 
-    /// <summary>Stops the server, and removes its folder once nothing writes to it any more.</summary>
+    /// <summary>Stops the server, and removes its folder once nothing writes to it any more: the factory does not wait until the logs are closed.</summary>
     public override async ValueTask DisposeAsync()
     {
+        if (_isDisposed)
+        {
+            return;
+        }
+
+        _isDisposed = true;
+        var (episodes, feedback) = (Services.GetRequiredService<EpisodeLog>(), Services.GetRequiredService<FeedbackLog>());
         await base.DisposeAsync();
+        await episodes.DisposeAsync();
+        await feedback.DisposeAsync();
         _folder.Dispose();
     }
 }
