@@ -8,8 +8,9 @@ using Serving.Testing;
 namespace Serving.Benchmarks;
 
 /// <summary>
-/// Verb "telemetry": what metrics and traces cost. Three server processes answer the same Best-of-N requests in turn, block by block: nothing measured,
-/// metrics, metrics and traces sent to a collector in this process. Figures are ratios within a block, so that a noisy machine cancels out.
+/// Verb "telemetry": what metrics and traces cost. Four server processes answer the same Best-of-N requests in turn, block by block: nothing measured,
+/// metrics, metrics and traces sent to a collector in this process, and nothing measured once more, which shows how far apart two equal processes lie. Figures
+/// are ratios within a block, so that a noisy machine cancels out.
 /// </summary>
 internal static class TelemetryBenchmark
 {
@@ -31,11 +32,13 @@ internal static class TelemetryBenchmark
         await using var off = await ServerProcess.StartAsync(models, folder.File("off"), cancellationToken, "--Observability:Metrics=false");
         await using var metrics = await ServerProcess.StartAsync(models, folder.File("metrics"), cancellationToken);
         await using var traces = await ServerProcess.StartAsync(models, folder.File("traces"), cancellationToken, $"--Observability:OtlpEndpoint={collector.Address}");
+        await using var again = await ServerProcess.StartAsync(models, folder.File("again"), cancellationToken, "--Observability:Metrics=false");
         (string Name, ServerProcess Server, HttpClient Client, List<(double PerSecond, double PerCpuSecond)> Speed)[] sides =
         [
             ("off", off, off.CreateClient(), []),
             ("metrics", metrics, metrics.CreateClient(), []),
             ("metrics and traces", traces, traces.CreateClient(), []),
+            ("off, another process", again, again.CreateClient(), []),
         ];
         foreach (var side in sides)
         {
