@@ -23,6 +23,9 @@ public sealed class EpisodeCorpus(
 {
     private readonly Dictionary<string, PromptText> _heldOut = new(StringComparer.Ordinal);
 
+    /// <summary>Longest prompt and answer together, in tokens.</summary>
+    public int Longest => longest;
+
     /// <summary>Episodes read so far; store it to resume.</summary>
     public int Read { get; private set; }
 

@@ -77,9 +77,12 @@ public sealed class TrainerOptions : IValidatableObject
     [Range(1, 1_000_000)]
     public int CheckpointEvery { get; set; } = 100;
 
-    /// <summary>Share of the sources that are not trained on, for the figures before and after.</summary>
+    /// <summary>Share of the log's sources that are not trained on but evaluated on; without effect where <see cref="EvaluationFile"/> is set.</summary>
     [Range(0, 0.9)]
     public double HeldOut { get; set; } = 0.1;
+
+    /// <summary>File of prompts to evaluate on, JSON Lines as the verb "evaluate" takes them, with or without summaries; null = <see cref="HeldOut"/>.</summary>
+    public string? EvaluationFile { get; set; }
 
     /// <summary>Most held-out prompts answered for one evaluation; 0 = no evaluation.</summary>
     [Range(0, 1_000_000)]
@@ -88,6 +91,17 @@ public sealed class TrainerOptions : IValidatableObject
     /// <summary>Steps between evaluations, rounded up to whole rounds; 0 = at the start and at the end only.</summary>
     [Range(0, 1_000_000)]
     public int EvaluateEvery { get; set; }
+
+    /// <summary>
+    /// Candidates of the start per evaluated prompt, drawn once, that tell how good its Best-of-n is for n up to this: for "effective_n" and "gain_share". 0 or 1 = neither.
+    /// </summary>
+    [Range(0, 4096)]
+    public int EvaluationCandidates { get; set; } = 16;
+
+    /// <summary>
+    /// Entailment model that judges the evaluations' answers, NAME or NAME@VERSION, none of the scorecard's own; null = "judge" where the registry has one, "" = none.
+    /// </summary>
+    public string? Judge { get; set; }
 
     /// <summary>Steps between lines of the log.</summary>
     [Range(1, 1_000_000)]

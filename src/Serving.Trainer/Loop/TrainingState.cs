@@ -89,5 +89,5 @@ internal sealed class TrainingState(string run)
 /// <param name="Episodes">Episodes read from the beginning of the log.</param>
 /// <param name="Cursor">Where the replay window stands.</param>
 /// <param name="Settings">Digest of the options and the models, which must be the same to go on.</param>
-/// <param name="Before">The evaluation at the start of the run.</param>
-internal sealed record ReplayState(int Episodes, ReplayCursor Cursor, string Settings, PolicyEvaluation? Before);
+/// <param name="Figures">What was measured so far.</param>
+internal sealed record ReplayState(int Episodes, ReplayCursor Cursor, string Settings, RunFigures Figures);
