@@ -10,6 +10,7 @@ using Serving.Trainer.Objectives;
 using Serving.Trainer.Policy;
 using Serving.Trainer.Pretraining;
 using TorchSharp;
+using TorchSharp.Modules;
 using static TorchSharp.torch;
 
 namespace Serving.Trainer.Loop;
@@ -32,6 +33,9 @@ namespace Serving.Trainer.Loop;
 public sealed class TrainingLoop(
     TrainerOptions options, TrainingRun run, AnswerScorer score, OnnxOptions onnx, InferenceOptions inference, TimeProvider time)
 {
+    /// <summary>Versions that "off-policy" looks back unless told otherwise.</summary>
+    private const int OffPolicyStaleness = 4;
+
     private readonly IObjective _objective = Recipe.Build(options);
     private readonly SamplingParameters _sampling = new() { Temperature = (float)options.Temperature, MaxTokens = options.MaxTokens };
     private readonly LearningRate _rate = new(options.LearningRate, options.WarmUpSteps, options.Steps, options.FinalRate);
@@ -61,16 +65,19 @@ public sealed class TrainingLoop(
             ? Load((run.Teacher ?? throw new InvalidOperationException($"The recipe \"{options.Recipe}\" needs a teacher; name one with --teacher.")).Path)
             : null;
         using var anchor = _objective.Needs.HasFlag(ObjectiveNeeds.AnchorSamples) ? new AnchorAverage(policy) : null;
-        using var optimizer = optim.AdamW(policy.Trained, options.LearningRate, 0.9, 0.99, weight_decay: options.WeightDecay);
+        using var start = _objective.Needs.HasFlag(ObjectiveNeeds.Start) ? Load(run.Start.Path) : null;
+        using var head = _objective.Needs.HasFlag(ObjectiveNeeds.ValueHead) ? new ValueHead(policy.Config.HiddenSize) : null;
+        Parameter[] trained = [.. policy.Trained, .. head?.parameters() ?? []];
+        using var optimizer = optim.AdamW(trained, options.LearningRate, 0.9, 0.99, weight_decay: options.WeightDecay);
         using var rollouts = Rollouts(anchor is not null);
-        var window = new ReplayWindow(options.WindowGroups, run.Seed);
+        var window = Window();
         var corpus = Corpus(window, teacher);
         var state = new TrainingState(run.Folder);
-        var gradients = new GradientStep(policy.Trained, optimizer, options.ClipNorm);
+        var gradients = new GradientStep(trained, optimizer, options.ClipNorm);
         var (step, before) = (0, (PolicyEvaluation?)null);
         if (run.Resume && state.Exists)
         {
-            (step, before) = Resume(state, policy, anchor, optimizer, window, corpus);
+            (step, before) = Resume(state, policy, anchor, optimizer, window, corpus, head);
         }
         else
         {
@@ -96,16 +103,17 @@ public sealed class TrainingLoop(
             for (var i = 0; i < prompts.Length; i++, step++)
             {
                 var batches = builder.Build(Groups(prompts[i], fresh?[i]), step, options.MicroBatches);
-                Step(policy, anchor, teacher, gradients, batches, step, meter);
+                Step(policy, anchor, teacher, gradients, batches, step, meter, new Extras(start, head, window));
+                meter.Add("replay/staleness", prompts[i].Average(group => group.Draw.Staleness));
                 if (step % options.LogEvery == 0 || step + 1 == options.Steps)
                 {
-                    log.Write(step, meter.Take(_rate.At(step)));
+                    log.Write(step, [.. meter.Take(_rate.At(step)), .. Figures(window, corpus)]);
                 }
             }
 
             if (step - saved >= options.CheckpointEvery || step == options.Steps || cancellationToken.IsCancellationRequested)
             {
-                state.Save(step, policy, anchor, optimizer, new ReplayState(corpus.Read, window.Cursor, Settings(), before));
+                state.Save(step, policy, anchor, optimizer, new ReplayState(corpus.Read, window.Cursor, Settings(), before, corpus.Digest, window.Priorities), head);
                 saved = step;
             }
 
@@ -125,7 +133,7 @@ public sealed class TrainingLoop(
     }
 
     private void Step(
-        PolicyModule policy, AnchorAverage? anchor, PolicyModule? teacher, GradientStep gradients, IEnumerable<TokenBatch> batches, int step, StepMeter meter)
+        PolicyModule policy, AnchorAverage? anchor, PolicyModule? teacher, GradientStep gradients, IEnumerable<TokenBatch> batches, int step, StepMeter meter, Extras extras)
     {
         using var whole = NewDisposeScope();
         gradients.Begin(_rate.At(step));
@@ -134,8 +142,13 @@ public sealed class TrainingLoop(
             using var scope = NewDisposeScope();
             using (batch)
             {
-                var inputs = new ObjectiveInputs(policy, batch, options.Temperature, anchor?.Module, teacher);
+                var inputs = new ObjectiveInputs(policy, batch, options.Temperature, anchor?.Module, teacher, extras.Start, extras.Head);
                 var loss = _objective.Loss(inputs);
+                if (inputs.Priorities is { } priorities)
+                {
+                    extras.Window.Update(batch.Draws, priorities);
+                }
+
                 GradientStep.Add(loss, 1.0 / options.MicroBatches);
                 meter.Add(loss, inputs.Figures, batch.Tokens);
             }
@@ -159,9 +172,9 @@ public sealed class TrainingLoop(
     ];
 
     private (int Step, PolicyEvaluation? Before) Resume(
-        TrainingState state, PolicyModule policy, AnchorAverage? anchor, optim.Optimizer optimizer, ReplayWindow window, EpisodeCorpus corpus)
+        TrainingState state, PolicyModule policy, AnchorAverage? anchor, optim.Optimizer optimizer, ReplayWindow window, EpisodeCorpus corpus, ValueHead? head)
     {
-        var (step, replay) = state.Restore(policy, anchor, optimizer);
+        var (step, replay) = state.Restore(policy, anchor, optimizer, head);
         if (replay.Settings != Settings())
         {
             throw new InvalidOperationException(
@@ -176,7 +189,14 @@ public sealed class TrainingLoop(
                 $"{run.Episodes}: the checkpoint had read {replay.Episodes} episodes, but the log now holds {corpus.Read}. Use the log of the run.");
         }
 
-        window.Restore(replay.Cursor);
+        if (replay.Log != 0 && replay.Log != corpus.Digest)
+        {
+            throw new InvalidOperationException(
+                $"{run.Episodes}: these are not the {replay.Episodes} episodes that the checkpoint had read: some were deleted since, or it is another log. "
+                + "What was deleted must not be trained on further: begin anew in another --run folder.");
+        }
+
+        window.Restore(replay.Cursor, replay.Priorities);
         return (step, replay.Before);
     }
 
@@ -192,6 +212,22 @@ public sealed class TrainingLoop(
             longest,
             needsQuantiles: trains && !_objective.Needs.HasFlag(ObjectiveNeeds.Teacher));
     }
+
+    private ReplayWindow Window() => new(
+        options.WindowGroups,
+        run.Seed,
+        options.Replay.Priorities ? new ReplayPriorities(options.Replay.Eta, options.Replay.Alpha, options.Replay.Beta) : null,
+        options.Replay.MaxStaleness ?? (options.IsOffPolicy ? OffPolicyStaleness : null),
+        PolicyVersion.Of(run.Start.Id));
+
+    /// <summary>What replay holds and what it let go.</summary>
+    private static (string Name, double Value)[] Figures(ReplayWindow window, EpisodeCorpus corpus) =>
+    [
+        ("replay/groups", window.Count),
+        ("replay/dropped", window.Dropped),
+        ("replay/stale", window.Stale),
+        ("replay/skipped", corpus.Skipped),
+    ];
 
     private double HeldOut() => options.EvaluationPrompts > 0 ? options.HeldOut : 0;
 
@@ -272,8 +308,12 @@ public sealed class TrainingLoop(
         options.Bond,
         options.JBond,
         options.Gkd,
+        options.OffPolicy,
+        options.Replay,
         run.Seed,
         Start = run.Start.Manifest.Digest,
         Teacher = run.Teacher?.Manifest.Digest,
     })));
+    /// <summary>What a step of some recipes needs besides.</summary>
+    private sealed record Extras(PolicyModule? Start, ValueHead? Head, ReplayWindow Window);
 }
