@@ -29,8 +29,11 @@ public static class Recipe
                 case "gkd":
                     Add(options.Gkd.Weight, () => new GkdObjective(options.Gkd.Beta, options.Gkd.Lambda, options.Gkd.Temperature));
                     break;
+                case "off-policy":
+                    Add(options.OffPolicy.Weight, () => new OffPolicyObjective(options.OffPolicy.Settings(options.Replay.Eta)));
+                    break;
                 default:
-                    throw new ArgumentException($"Trainer:Recipe names \"{name}\"; there are bond, jbond and gkd.", nameof(options));
+                    throw new ArgumentException($"Trainer:Recipe names \"{name}\"; there are bond, jbond, gkd and off-policy.", nameof(options));
             }
         }
 

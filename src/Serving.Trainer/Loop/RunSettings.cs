@@ -36,6 +36,8 @@ internal static class RunSettings
         options.Bond,
         options.JBond,
         options.Gkd,
+        options.OffPolicy,
+        options.Replay,
         run.Seed,
         Start = run.Start.Manifest.Digest,
         Teacher = run.Teacher?.Manifest.Digest,

@@ -9,9 +9,10 @@ public sealed class TrainerOptions : IValidatableObject
 {
     public const string Section = "Trainer";
 
-    /// <summary>Objectives joined by "+": bond (from logged groups), jbond (online), gkd.</summary>
+    /// <summary>Objectives joined by "+": bond (from logged groups), jbond (online), gkd, off-policy (policy gradient from logged groups).</summary>
     [Required]
-    [RegularExpression(@"(bond|jbond|gkd)(\+(bond|jbond|gkd))*", ErrorMessage = "Trainer:Recipe must name bond, jbond or gkd, joined by \"+\".")]
+    [RegularExpression(
+        @"(bond|jbond|gkd|off-policy)(\+(bond|jbond|gkd|off-policy))*", ErrorMessage = "Trainer:Recipe must name bond, jbond, gkd or off-policy, joined by \"+\".")]
     public string Recipe { get; set; } = "bond+gkd";
 
     [Range(1, 10_000_000)]
@@ -134,6 +135,14 @@ public sealed class TrainerOptions : IValidatableObject
     [ValidateObjectMembers]
     public GkdOptions Gkd { get; set; } = new();
 
+    [ValidateObjectMembers]
+    public OffPolicyOptions OffPolicy { get; set; } = new();
+
+    [ValidateObjectMembers]
+    public ReplayOptions Replay { get; set; } = new();
+
+    internal bool IsOffPolicy => Recipe.Split('+').Contains("off-policy");
+
     public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)
     {
         if (MicroBatches > 0 && GroupsPerStep % MicroBatches != 0)
@@ -141,6 +150,25 @@ public sealed class TrainerOptions : IValidatableObject
             yield return new ValidationResult(
                 $"Trainer:MicroBatches ({MicroBatches}) must divide Trainer:GroupsPerStep ({GroupsPerStep}): parts of one size add up to the step's gradient.",
                 [nameof(MicroBatches)]);
+        }
+
+        if (Replay.Priorities && !IsOffPolicy)
+        {
+            yield return new ValidationResult(
+                $"Trainer:Replay:Priorities needs the recipe off-policy: the losses of \"{Recipe}\" carry no importance weights, so draws by priority would bias them.",
+                [nameof(Replay)]);
+        }
+
+        if (OffPolicy.ValueHead && OffPolicy.Correction != "v-trace")
+        {
+            yield return new ValidationResult(
+                $"Trainer:OffPolicy:ValueHead learns the targets of v-trace; Trainer:OffPolicy:Correction is \"{OffPolicy.Correction}\".", [nameof(OffPolicy)]);
+        }
+
+        if (OffPolicy.CBar > OffPolicy.RhoBar)
+        {
+            yield return new ValidationResult(
+                $"Trainer:OffPolicy:CBar ({OffPolicy.CBar}) must be at most Trainer:OffPolicy:RhoBar ({OffPolicy.RhoBar}).", [nameof(OffPolicy)]);
         }
     }
 }

@@ -8,6 +8,7 @@ using Serving.Trainer.Objectives;
 using Serving.Trainer.Policy;
 using Serving.Trainer.Pretraining;
 using TorchSharp;
+using TorchSharp.Modules;
 using static TorchSharp.torch;
 
 namespace Serving.Trainer.Loop;
@@ -31,6 +32,9 @@ namespace Serving.Trainer.Loop;
 public sealed class TrainingLoop(
     TrainerOptions options, TrainingRun run, AnswerScorer score, OnnxOptions onnx, InferenceOptions inference, TimeProvider time, AnswerJudge? judge = null)
 {
+    /// <summary>Versions that "off-policy" looks back unless told otherwise.</summary>
+    private const int OffPolicyStaleness = 4;
+
     private readonly IObjective _objective = Recipe.Build(options);
     private readonly SamplingParameters _sampling = new() { Temperature = (float)options.Temperature, MaxTokens = options.MaxTokens };
     private readonly LearningRate _rate = new(options.LearningRate, options.WarmUpSteps, options.Steps, options.FinalRate);
@@ -60,18 +64,21 @@ public sealed class TrainingLoop(
             ? Load((run.Teacher ?? throw new InvalidOperationException($"The recipe \"{options.Recipe}\" needs a teacher; name one with --teacher.")).Path)
             : null;
         using var anchor = _objective.Needs.HasFlag(ObjectiveNeeds.AnchorSamples) ? new AnchorAverage(policy) : null;
-        using var optimizer = optim.AdamW(policy.Trained, options.LearningRate, 0.9, 0.99, weight_decay: options.WeightDecay);
+        using var start = _objective.Needs.HasFlag(ObjectiveNeeds.Start) ? Load(run.Start.Path) : null;
+        using var head = _objective.Needs.HasFlag(ObjectiveNeeds.ValueHead) ? new ValueHead(policy.Config.HiddenSize) : null;
+        Parameter[] trained = [.. policy.Trained, .. head?.parameters() ?? []];
+        using var optimizer = optim.AdamW(trained, options.LearningRate, 0.9, 0.99, weight_decay: options.WeightDecay);
         using var rollouts = Rollouts(anchor is not null);
-        var window = new ReplayWindow(options.WindowGroups, run.Seed);
+        var window = Window();
         var corpus = Corpus(window, teacher);
         var state = new TrainingState(run.Folder);
-        var gradients = new GradientStep(policy.Trained, optimizer, options.ClipNorm);
-        var learner = new LearnerStep(options, _objective, policy, anchor, teacher, gradients, _rate);
+        var gradients = new GradientStep(trained, optimizer, options.ClipNorm);
+        var learner = new LearnerStep(options, _objective, new StepModels(policy, anchor, teacher, start, head), window, gradients, _rate);
         var (step, figures) = (0, new RunFigures(null, null));
         HeldOutEvaluator? evaluator;
         if (run.Resume && state.Exists)
         {
-            (step, figures) = Resume(state, policy, anchor, optimizer, window, corpus);
+            (step, figures) = Resume(state, policy, anchor, optimizer, window, corpus, head);
             evaluator = Evaluator(corpus, figures.Start?.Sample.Prompts ?? 0, cancellationToken);
         }
         else
@@ -100,9 +107,10 @@ public sealed class TrainingLoop(
             {
                 var batches = builder.Build(Groups(prompts[i], fresh?[i]), step, options.MicroBatches);
                 learner.Take(batches, step, meter);
+                meter.Add("replay/staleness", prompts[i].Average(group => group.Draw.Staleness));
                 if (step % options.LogEvery == 0 || step + 1 == options.Steps)
                 {
-                    log.Write(step, meter.Take(_rate.At(step)));
+                    log.Write(step, [.. meter.Take(_rate.At(step)), .. Figures(window, corpus)]);
                 }
             }
 
@@ -114,7 +122,13 @@ public sealed class TrainingLoop(
 
             if (step - saved >= options.CheckpointEvery || step == options.Steps || cancellationToken.IsCancellationRequested)
             {
-                state.Save(step, policy, anchor, optimizer, new ReplayState(corpus.Read, window.Cursor, RunSettings.Digest(options, run), figures));
+                state.Save(
+                    step,
+                    policy,
+                    anchor,
+                    optimizer,
+                    new ReplayState(corpus.Read, window.Cursor, RunSettings.Digest(options, run), figures, corpus.Digest, window.Priorities),
+                    head);
                 saved = step;
             }
 
@@ -135,9 +149,9 @@ public sealed class TrainingLoop(
     ];
 
     private (int Step, RunFigures Figures) Resume(
-        TrainingState state, PolicyModule policy, AnchorAverage? anchor, optim.Optimizer optimizer, ReplayWindow window, EpisodeCorpus corpus)
+        TrainingState state, PolicyModule policy, AnchorAverage? anchor, optim.Optimizer optimizer, ReplayWindow window, EpisodeCorpus corpus, ValueHead? head)
     {
-        var (step, replay) = state.Restore(policy, anchor, optimizer);
+        var (step, replay) = state.Restore(policy, anchor, optimizer, head);
         if (replay.Settings != RunSettings.Digest(options, run))
         {
             throw new InvalidOperationException(
@@ -152,7 +166,14 @@ public sealed class TrainingLoop(
                 $"{run.Episodes}: the checkpoint had read {replay.Episodes} episodes, but the log now holds {corpus.Read}. Use the log of the run.");
         }
 
-        window.Restore(replay.Cursor);
+        if (replay.Log != 0 && replay.Log != corpus.Digest)
+        {
+            throw new InvalidOperationException(
+                $"{run.Episodes}: these are not the {replay.Episodes} episodes that the checkpoint had read: some were deleted since, or it is another log. "
+                + "What was deleted must not be trained on further: begin anew in another --run folder.");
+        }
+
+        window.Restore(replay.Cursor, replay.Priorities);
         return (step, replay.Figures);
     }
 
@@ -168,6 +189,22 @@ public sealed class TrainingLoop(
             longest,
             needsQuantiles: trains && !_objective.Needs.HasFlag(ObjectiveNeeds.Teacher));
     }
+
+    private ReplayWindow Window() => new(
+        options.WindowGroups,
+        run.Seed,
+        options.Replay.Priorities ? new ReplayPriorities(options.Replay.Eta, options.Replay.Alpha, options.Replay.Beta) : null,
+        options.Replay.MaxStaleness ?? (options.IsOffPolicy ? OffPolicyStaleness : null),
+        PolicyVersion.Of(run.Start.Id));
+
+    /// <summary>What replay holds and what it let go.</summary>
+    private static (string Name, double Value)[] Figures(ReplayWindow window, EpisodeCorpus corpus) =>
+    [
+        ("replay/groups", window.Count),
+        ("replay/dropped", window.Dropped),
+        ("replay/stale", window.Stale),
+        ("replay/skipped", corpus.Skipped),
+    ];
 
     private Rollouts? Rollouts(bool withAnchor) =>
         (_objective.Needs & (ObjectiveNeeds.PolicySamples | ObjectiveNeeds.AnchorSamples)) == 0
