@@ -27,7 +27,7 @@ public static class Recipe
                     Add(options.JBond.Weight, () => new JBondObjective(options.JBond.Beta, options.JBond.Gamma, options.JBond.Clip));
                     break;
                 case "gkd":
-                    Add(options.Gkd.Weight, () => new GkdObjective(options.Gkd.Beta, options.Gkd.Lambda, options.Gkd.Temperature));
+                    Add(options.Gkd.Weight, () => new GkdObjective(new TokenDivergence(DivergenceFamily.JensenShannon, options.Gkd.Beta), options.Gkd.Lambda, options.Gkd.Temperature));
                     break;
                 default:
                     throw new ArgumentException($"Trainer:Recipe names \"{name}\"; there are bond, jbond and gkd.", nameof(options));
