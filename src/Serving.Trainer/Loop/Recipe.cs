@@ -27,7 +27,7 @@ public static class Recipe
                     Add(options.JBond.Weight, () => new JBondObjective(options.JBond.Beta, options.JBond.Gamma, options.JBond.Clip));
                     break;
                 case "gkd":
-                    Add(options.Gkd.Weight, () => new GkdObjective(options.Gkd.Beta, options.Gkd.Lambda, options.Gkd.Temperature));
+                    Add(options.Gkd.Weight, () => new GkdObjective(new TokenDivergence(DivergenceFamily.JensenShannon, options.Gkd.Beta), options.Gkd.Lambda, options.Gkd.Temperature));
                     break;
                 case "off-policy":
                     Add(options.OffPolicy.Weight, () => new OffPolicyObjective(options.OffPolicy.Settings(options.Replay.Eta)));

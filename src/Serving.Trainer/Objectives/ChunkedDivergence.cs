@@ -25,12 +25,12 @@ public static class ChunkedDivergence
     /// <param name="teacher">Projects <paramref name="teacherHidden"/>; no gradient.</param>
     /// <param name="teacherHidden">[R, d'], no gradient.</param>
     /// <param name="weights">[R].</param>
-    /// <param name="beta">As in <see cref="JensenShannon.PerToken"/>.</param>
+    /// <param name="divergence">D.</param>
     /// <param name="temperature">As in <see cref="JensenShannon.PerToken"/>.</param>
     /// <param name="chunk">Rows per chunk.</param>
     /// <returns>Scalar.</returns>
     public static Tensor WeightedSum(
-        PolicyModule student, Tensor hidden, PolicyModule teacher, Tensor teacherHidden, Tensor weights, double beta, double temperature, int chunk)
+        PolicyModule student, Tensor hidden, PolicyModule teacher, Tensor teacherHidden, Tensor weights, TokenDivergence divergence, double temperature, int chunk)
     {
         using var scope = NewDisposeScope();
         var head = student.Head ?? student.Embedding;
@@ -48,7 +48,7 @@ public static class ChunkedDivergence
                 teacherLogits = teacher.Project(teacherHidden.narrow(0, start, length));                           // [C, V]
             }
 
-            var perToken = JensenShannon.PerToken(student.Project(rows), teacherLogits, beta, temperature);        // [C]
+            var perToken = divergence.PerToken(student.Project(rows), teacherLogits, temperature);        // [C]
             var sum = (perToken * weights.narrow(0, start, length)).sum();
             var gradients = autograd.grad([sum], headSlope is null ? [rows] : [rows, head]);
             slopes.Add(gradients[0].MoveToOuterDisposeScope());
