@@ -21,6 +21,9 @@ public enum CandidateSource
 /// <param name="Source">Where it comes from.</param>
 public sealed record GroupCandidate(int[] Tokens, double SampledLogProb, double Reward, ulong TieKey, CandidateSource Source)
 {
+    /// <summary>Mean log-probability that the source entails its sentences, where a scorecard with entailment scored it.</summary>
+    public double? Entailment { get; init; }
+
     /// <summary>True when this one ranks strictly above: a higher reward, or an equal one and the higher key.</summary>
     public bool IsBetterThan(GroupCandidate other) => Reward > other.Reward || (Reward == other.Reward && TieKey > other.TieKey);
 }

@@ -33,6 +33,7 @@ public sealed class TrainingLoop(
     TrainerOptions options, TrainingRun run, AnswerScorer score, OnnxOptions onnx, InferenceOptions inference, TimeProvider time)
 {
     private readonly IObjective _objective = Recipe.Build(options);
+    private readonly AnchorSchedule _anchorSchedule = Recipe.Anchor(options);
     private readonly SamplingParameters _sampling = new() { Temperature = (float)options.Temperature, MaxTokens = options.MaxTokens };
     private readonly LearningRate _rate = new(options.LearningRate, options.WarmUpSteps, options.Steps, options.FinalRate);
 
@@ -60,9 +61,9 @@ public sealed class TrainingLoop(
         using var teacher = _objective.Needs.HasFlag(ObjectiveNeeds.Teacher)
             ? Load((run.Teacher ?? throw new InvalidOperationException($"The recipe \"{options.Recipe}\" needs a teacher; name one with --teacher.")).Path)
             : null;
-        using var anchor = _objective.Needs.HasFlag(ObjectiveNeeds.AnchorSamples) ? new AnchorAverage(policy) : null;
+        using var anchor = (_objective.Needs & (ObjectiveNeeds.AnchorSamples | ObjectiveNeeds.Anchor)) != 0 ? new AnchorAverage(policy) : null;
         using var optimizer = optim.AdamW(policy.Trained, options.LearningRate, 0.9, 0.99, weight_decay: options.WeightDecay);
-        using var rollouts = Rollouts(anchor is not null);
+        using var rollouts = Rollouts();
         var window = new ReplayWindow(options.WindowGroups, run.Seed);
         var corpus = Corpus(window, teacher);
         var state = new TrainingState(run.Folder);
@@ -148,7 +149,7 @@ public sealed class TrainingLoop(
                 $"Step {step}: the gradient is no longer a number. Lower Trainer:LearningRate or Trainer:Bond:Clip and resume from the last checkpoint.");
         }
 
-        anchor?.Update(policy, options.JBond.AnchorRate);
+        anchor?.Update(policy, _anchorSchedule.ShareAfter(step));
         meter.Add("gradient_norm", norm);
     }
 
@@ -195,10 +196,10 @@ public sealed class TrainingLoop(
 
     private double HeldOut() => options.EvaluationPrompts > 0 ? options.HeldOut : 0;
 
-    private Rollouts? Rollouts(bool withAnchor) =>
-        (_objective.Needs & (ObjectiveNeeds.PolicySamples | ObjectiveNeeds.AnchorSamples)) == 0
+    private Rollouts? Rollouts() =>
+        _objective.Fresh == default
             ? null
-            : new Rollouts(Path.Combine(run.Folder, "rollouts"), run.Start, withAnchor, onnx, inference, _sampling, score, run.Seed);
+            : new Rollouts(Path.Combine(run.Folder, "rollouts"), run.Start, _objective.Fresh, onnx, inference, _sampling, score, run.Seed);
 
     private PolicyEvaluation? Evaluate(PolicyModule policy, EpisodeCorpus corpus, CancellationToken cancellationToken)
     {
@@ -270,8 +271,14 @@ public sealed class TrainingLoop(
         options.LoraRank,
         options.LoraAlpha,
         options.Bond,
+        options.FullBond,
         options.JBond,
+        options.BonBon,
         options.Gkd,
+        options.SeqKd,
+        options.GkdReward,
+        options.Reinforce,
+        options.Entailment,
         run.Seed,
         Start = run.Start.Manifest.Digest,
         Teacher = run.Teacher?.Manifest.Digest,

@@ -20,6 +20,8 @@ public sealed class ObjectiveInputs(
     private readonly SortedDictionary<string, Tensor> _figures = new(StringComparer.Ordinal);
     private Tensor? _hidden;
     private Tensor? _teacherHidden;
+    private Tensor? _tokenLogProbs;
+    private Tensor? _anchorTokenLogProbs;
     private Tensor? _logProbs;
     private Tensor? _anchorLogProbs;
 
@@ -35,15 +37,21 @@ public sealed class ObjectiveInputs(
     /// <summary>Hidden states of the teacher at the answer positions, [R, d of the teacher], no gradient.</summary>
     public Tensor TeacherHidden => _teacherHidden ??= Quietly(() => RowsOf(Teacher));
 
-    /// <summary>log pi(y) of every sequence: the sum over its answer's tokens, [B], with gradient.</summary>
-    public Tensor LogProbs => _logProbs ??= PerSequence(policy, Hidden);
+    /// <summary>log pi of every answer token, [R], with gradient.</summary>
+    public Tensor TokenLogProbs => _tokenLogProbs ??= PerToken(policy, Hidden);
 
-    /// <summary>log pi_anchor(y) of every sequence, [B], no gradient.</summary>
-    public Tensor AnchorLogProbs => _anchorLogProbs ??= Quietly(() =>
+    /// <summary>log pi_anchor of every answer token, [R], no gradient.</summary>
+    public Tensor AnchorTokenLogProbs => _anchorTokenLogProbs ??= Quietly(() =>
     {
         var module = anchor ?? throw new InvalidOperationException("This objective needs an anchor and the loop gave none.");
-        return PerSequence(module, RowsOf(module));
+        return PerToken(module, RowsOf(module));
     });
+
+    /// <summary>log pi(y) of every sequence: the sum over its answer's tokens, [B], with gradient.</summary>
+    public Tensor LogProbs => _logProbs ??= PerSequence(TokenLogProbs);
+
+    /// <summary>log pi_anchor(y) of every sequence, [B], no gradient.</summary>
+    public Tensor AnchorLogProbs => _anchorLogProbs ??= PerSequence(AnchorTokenLogProbs);
 
     /// <summary>Figures of this step by name, as 0-dimensional tensors.</summary>
     public IReadOnlyDictionary<string, Tensor> Figures => _figures;
@@ -57,11 +65,11 @@ public sealed class ObjectiveInputs(
     private Tensor RowsOf(PolicyModule module) =>
         module.forward(batch.Ids, batch.Positions, batch.Mask).reshape(-1, module.Config.HiddenSize).index_select(0, batch.Rows);
 
-    private Tensor PerSequence(PolicyModule module, Tensor hidden)
-    {
-        var perToken = module.SelectedLogProbs(temperature == 1 ? hidden : hidden / temperature, batch.Targets);       // [R]
-        return zeros(batch.Entries.Count, perToken.dtype, perToken.device).index_add(0, batch.Owners, perToken, 1);    // [B]
-    }
+    private Tensor PerToken(PolicyModule module, Tensor hidden) =>
+        module.SelectedLogProbs(temperature == 1 ? hidden : hidden / temperature, batch.Targets);                      // [R]
+
+    private Tensor PerSequence(Tensor perToken) =>
+        zeros(batch.Entries.Count, perToken.dtype, perToken.device).index_add(0, batch.Owners, perToken, 1);           // [B]
 
     private static Tensor Quietly(Func<Tensor> forward)
     {
