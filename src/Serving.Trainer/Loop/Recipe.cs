@@ -52,6 +52,9 @@ public static class Recipe
                     Add(options.Entailment.Weight, () => new EntailmentObjective(
                         options.Entailment.Alpha, options.Entailment.Answers, options.Entailment.Clip));
                     break;
+                case "off-policy":
+                    Add(options.OffPolicy.Weight, () => new OffPolicyObjective(options.OffPolicy.Settings(options.Replay.Eta)));
+                    break;
                 default:
                     throw new ArgumentException($"Trainer:Recipe names \"{name}\", which is no objective: see Trainer:Recipe in TrainerOptions.", nameof(options));
             }

@@ -17,7 +17,7 @@ internal static class RunCommand
 {
     public static Command Create()
     {
-        var recipe = new Option<string?>("--recipe") { Description = "bond, full-bond, jbond, bonbon, gkd, seqkd, gkd-reward, reinforce, entailment, or several joined by \"+\" (Trainer:Recipe)." };
+        var recipe = new Option<string?>("--recipe") { Description = "bond, full-bond, jbond, bonbon, gkd, seqkd, gkd-reward, reinforce, entailment, off-policy, or several joined by \"+\" (Trainer:Recipe)." };
         var episodes = new Option<string>("--episodes") { Required = true, Description = "Root of the episode log." };
         var models = new Option<string>("--models") { DefaultValueFactory = _ => "models", Description = "Registry root." };
         var start = new Option<string>("--start") { Required = true, Description = "Version to train, NAME or NAME@VERSION." };
@@ -27,6 +27,8 @@ internal static class RunCommand
         var seed = new Option<ulong>("--seed") { DefaultValueFactory = _ => 1UL };
         var publish = new Option<string?>("--publish-as") { Description = "Name to publish the result under; without it nothing is published." };
         var resume = new Option<bool>("--resume") { Description = "Go on from the last checkpoint of --run." };
+        var evaluation = new Option<string?>("--evaluation") { Description = "Prompts to evaluate on, JSON Lines as \"evaluate\" takes them (Trainer:EvaluationFile)." };
+        var limit = new Option<int?>("--limit") { Description = "Most prompts of an evaluation (Trainer:EvaluationPrompts)." };
         var set = new Option<string[]>("--set")
         {
             Description = "Any other setting, as in --set Trainer:Gkd:Beta=0.5 (repeatable).",
@@ -35,7 +37,7 @@ internal static class RunCommand
         };
         var command = new Command("run", "Distil logged traffic into a policy and publish it.")
         {
-            recipe, episodes, models, start, teacher, steps, folder, seed, publish, resume, set,
+            recipe, episodes, models, start, teacher, steps, folder, seed, publish, resume, evaluation, limit, set,
         };
         command.SetAction((arguments, cancellationToken) =>
 
@@ -44,9 +46,11 @@ internal static class RunCommand
                 () =>
                 {
                     var settings = Settings(arguments.GetValue(set) ?? []);
-                    var options = settings.GetSection(TrainerOptions.Section).Get<TrainerOptions>() ?? new TrainerOptions();
+                    var options = settings.GetSection(TrainerOptions.Section).Get<TrainerOptions>(binder => binder.ErrorOnUnknownConfiguration = true) ?? new TrainerOptions();
                     options.Recipe = arguments.GetValue(recipe) ?? options.Recipe;
                     options.Steps = arguments.GetValue(steps) ?? options.Steps;
+                    options.EvaluationFile = arguments.GetValue(evaluation) ?? options.EvaluationFile;
+                    options.EvaluationPrompts = arguments.GetValue(limit) ?? options.EvaluationPrompts;
                     Validate(options);
                     var store = new ModelStore(arguments.GetRequiredValue(models), TimeProvider.System);
                     var run = new TrainingRun
@@ -75,10 +79,12 @@ internal static class RunCommand
         using var scorecards = new Scorecards(Options.Create(scoring), Options.Create(onnx), store);
         scorecards.Load();
         var scorer = scorecards.Default;
+        using var judge = HeldOutJudge.Open(options.Judge, store, scorer, scoring);
         TrainingResult result;
         try
         {
-            result = new TrainingLoop(options, run, scorer.ScoreAsync, onnx, inference, TimeProvider.System).Run(cancellationToken);
+            result = new TrainingLoop(
+                options, run, scorer.ScoreAsync, onnx, inference, TimeProvider.System, judge is null ? null : judge.ScoreAsync).Run(cancellationToken);
         }
         catch (OperationCanceledException)
         {
@@ -91,7 +97,7 @@ internal static class RunCommand
             Print(result);
             if (publishAs is not null)
             {
-                var version = PolicyPublisher.Publish(store, publishAs, result.Policy, run.Start, Training(options, run, result, scorer), Figures(result));
+                var version = PolicyPublisher.Publish(store, publishAs, result.Policy, run.Start, Training(options, run, result, scorer, judge), Figures(result));
                 Console.WriteLine($"published {version.Id}");
             }
         }
@@ -110,7 +116,7 @@ internal static class RunCommand
         }
     }
 
-    private static JsonObject Training(TrainerOptions options, TrainingRun run, TrainingResult result, CandidateScorer scorer) => new()
+    private static JsonObject Training(TrainerOptions options, TrainingRun run, TrainingResult result, CandidateScorer scorer, HeldOutJudge? judge) => new()
     {
         ["verb"] = "run",
         ["recipe"] = options.Recipe,
@@ -125,6 +131,8 @@ internal static class RunCommand
         ["teacher_digest"] = run.Teacher?.Manifest.Digest,
         ["scorecard"] = scorer.Scorecard,
         ["scorecard_digest"] = scorer.Digest,
+        ["judge"] = judge?.Id,
+        ["judge_digest"] = judge?.Digest,
         ["options"] = JsonSerializer.SerializeToNode(options),
     };
 

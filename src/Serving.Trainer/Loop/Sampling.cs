@@ -30,9 +30,30 @@ internal static class Sampling
         SamplingParameters sampling,
         int candidates,
         AnswerScorer score,
+        CancellationToken cancellationToken) =>
+        ForEach(
+            policy,
+            prompts,
+            sampling,
+            candidates,
+            (prompt, drawn, token) => Task.WhenAll(drawn.Select(async candidate =>
+                new ScoredAnswer(candidate, await score(prompt.Source, candidate.Text, prompt.Answers, token)))),
+            cancellationToken);
+
+    /// <summary>The same without scores.</summary>
+    public static Candidate[][] Answer(
+        LoadedPolicy policy, IReadOnlyList<(PromptText Prompt, ulong Seed)> prompts, SamplingParameters sampling, int candidates, CancellationToken cancellationToken) =>
+        ForEach(policy, prompts, sampling, candidates, (_, drawn, _) => Task.FromResult(drawn), cancellationToken);
+
+    private static T[] ForEach<T>(
+        LoadedPolicy policy,
+        IReadOnlyList<(PromptText Prompt, ulong Seed)> prompts,
+        SamplingParameters sampling,
+        int candidates,
+        Func<PromptText, Candidate[], CancellationToken, Task<T>> use,
         CancellationToken cancellationToken)
     {
-        var answers = new ScoredAnswer[prompts.Count][];
+        var answers = new T[prompts.Count];
         Parallel.ForEachAsync(
             Enumerable.Range(0, prompts.Count),
             new ParallelOptions { MaxDegreeOfParallelism = InFlight, CancellationToken = cancellationToken },
@@ -40,9 +61,7 @@ internal static class Sampling
             {
                 var (prompt, seed) = prompts[i];
                 var request = new SampleRequest(prompt.Tokens, sampling with { Seed = seed }, candidates);
-                var drawn = await policy.Engine.SampleAsync(request, null, token);
-                answers[i] = await Task.WhenAll(drawn.Select(async candidate =>
-                    new ScoredAnswer(candidate, await score(prompt.Source, candidate.Text, prompt.Answers, token))));
+                answers[i] = await use(prompt, await policy.Engine.SampleAsync(request, null, token), token);
             }).GetAwaiter().GetResult();
         return answers;
     }

@@ -10,10 +10,10 @@ public sealed class TrainerOptions : IValidatableObject
 {
     public const string Section = "Trainer";
 
-    private const string Names = "bond|full-bond|jbond|bonbon|gkd|seqkd|gkd-reward|reinforce|entailment";
+    private const string Names = "bond|full-bond|jbond|bonbon|gkd|seqkd|gkd-reward|reinforce|entailment|off-policy";
 
     /// <summary>
-    /// Objectives joined by "+": bond, bonbon, seqkd (from logged groups), gkd (from logged groups, own answers or both), full-bond, jbond, gkd-reward, reinforce,
+    /// Objectives joined by "+": bond, bonbon, seqkd, off-policy (from logged groups), gkd (from logged groups, own answers or both), full-bond, jbond, gkd-reward, reinforce,
     /// entailment (online).
     /// </summary>
     [Required]
@@ -83,9 +83,12 @@ public sealed class TrainerOptions : IValidatableObject
     [Range(1, 1_000_000)]
     public int CheckpointEvery { get; set; } = 100;
 
-    /// <summary>Share of the sources that are not trained on, for the figures before and after.</summary>
+    /// <summary>Share of the log's sources that are not trained on but evaluated on; without effect where <see cref="EvaluationFile"/> is set.</summary>
     [Range(0, 0.9)]
     public double HeldOut { get; set; } = 0.1;
+
+    /// <summary>File of prompts to evaluate on, JSON Lines as the verb "evaluate" takes them, with or without summaries; null = <see cref="HeldOut"/>.</summary>
+    public string? EvaluationFile { get; set; }
 
     /// <summary>Most held-out prompts answered for one evaluation; 0 = no evaluation.</summary>
     [Range(0, 1_000_000)]
@@ -94,6 +97,17 @@ public sealed class TrainerOptions : IValidatableObject
     /// <summary>Steps between evaluations, rounded up to whole rounds; 0 = at the start and at the end only.</summary>
     [Range(0, 1_000_000)]
     public int EvaluateEvery { get; set; }
+
+    /// <summary>
+    /// Candidates of the start per evaluated prompt, drawn once, that tell how good its Best-of-n is for n up to this: for "effective_n" and "gain_share". 0 or 1 = neither.
+    /// </summary>
+    [Range(0, 4096)]
+    public int EvaluationCandidates { get; set; } = 16;
+
+    /// <summary>
+    /// Entailment model that judges the evaluations' answers, NAME or NAME@VERSION, none of the scorecard's own; null = "judge" where the registry has one, "" = none.
+    /// </summary>
+    public string? Judge { get; set; }
 
     /// <summary>Steps between lines of the log.</summary>
     [Range(1, 1_000_000)]
@@ -144,6 +158,14 @@ public sealed class TrainerOptions : IValidatableObject
     [ValidateObjectMembers]
     public EntailmentOptions Entailment { get; set; } = new();
 
+    [ValidateObjectMembers]
+    public OffPolicyOptions OffPolicy { get; set; } = new();
+
+    [ValidateObjectMembers]
+    public ReplayOptions Replay { get; set; } = new();
+
+    internal bool IsOffPolicy => Recipe.Split('+').Contains("off-policy");
+
     public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)
     {
         if (MicroBatches > 0 && GroupsPerStep % MicroBatches != 0)
@@ -157,6 +179,25 @@ public sealed class TrainerOptions : IValidatableObject
         {
             yield return new ValidationResult(
                 $"Trainer:Gkd:Beta ({Gkd.Beta}) must be below 1 with Trainer:Gkd:Divergence {Gkd.Divergence}: at 1 both sides are the same.", [nameof(Gkd)]);
+        }
+
+        if (Replay.Priorities && !IsOffPolicy)
+        {
+            yield return new ValidationResult(
+                $"Trainer:Replay:Priorities needs the recipe off-policy: the losses of \"{Recipe}\" carry no importance weights, so draws by priority would bias them.",
+                [nameof(Replay)]);
+        }
+
+        if (OffPolicy.ValueHead && OffPolicy.Correction != "v-trace")
+        {
+            yield return new ValidationResult(
+                $"Trainer:OffPolicy:ValueHead learns the targets of v-trace; Trainer:OffPolicy:Correction is \"{OffPolicy.Correction}\".", [nameof(OffPolicy)]);
+        }
+
+        if (OffPolicy.CBar > OffPolicy.RhoBar)
+        {
+            yield return new ValidationResult(
+                $"Trainer:OffPolicy:CBar ({OffPolicy.CBar}) must be at most Trainer:OffPolicy:RhoBar ({OffPolicy.RhoBar}).", [nameof(OffPolicy)]);
         }
     }
 }

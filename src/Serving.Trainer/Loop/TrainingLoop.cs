@@ -1,6 +1,4 @@
 using System.Runtime;
-using System.Security.Cryptography;
-using System.Text.Json;
 using Serving.Episodes;
 using Serving.Inference;
 using Serving.Models;
@@ -10,6 +8,7 @@ using Serving.Trainer.Objectives;
 using Serving.Trainer.Policy;
 using Serving.Trainer.Pretraining;
 using TorchSharp;
+using TorchSharp.Modules;
 using static TorchSharp.torch;
 
 namespace Serving.Trainer.Loop;
@@ -29,11 +28,14 @@ namespace Serving.Trainer.Loop;
 /// <param name="onnx">Session settings of the engines.</param>
 /// <param name="inference">Engine settings.</param>
 /// <param name="time">For the log.</param>
+/// <param name="judge">Watches evaluations; null = none.</param>
 public sealed class TrainingLoop(
-    TrainerOptions options, TrainingRun run, AnswerScorer score, OnnxOptions onnx, InferenceOptions inference, TimeProvider time)
+    TrainerOptions options, TrainingRun run, AnswerScorer score, OnnxOptions onnx, InferenceOptions inference, TimeProvider time, AnswerJudge? judge = null)
 {
+    /// <summary>Versions that "off-policy" looks back unless told otherwise.</summary>
+    private const int OffPolicyStaleness = 4;
+
     private readonly IObjective _objective = Recipe.Build(options);
-    private readonly AnchorSchedule _anchorSchedule = Recipe.Anchor(options);
     private readonly SamplingParameters _sampling = new() { Temperature = (float)options.Temperature, MaxTokens = options.MaxTokens };
     private readonly LearningRate _rate = new(options.LearningRate, options.WarmUpSteps, options.Steps, options.FinalRate);
 
@@ -62,28 +64,35 @@ public sealed class TrainingLoop(
             ? Load((run.Teacher ?? throw new InvalidOperationException($"The recipe \"{options.Recipe}\" needs a teacher; name one with --teacher.")).Path)
             : null;
         using var anchor = (_objective.Needs & (ObjectiveNeeds.AnchorSamples | ObjectiveNeeds.Anchor)) != 0 ? new AnchorAverage(policy) : null;
-        using var optimizer = optim.AdamW(policy.Trained, options.LearningRate, 0.9, 0.99, weight_decay: options.WeightDecay);
+        using var start = _objective.Needs.HasFlag(ObjectiveNeeds.Start) ? Load(run.Start.Path) : null;
+        using var head = _objective.Needs.HasFlag(ObjectiveNeeds.ValueHead) ? new ValueHead(policy.Config.HiddenSize) : null;
+        Parameter[] trained = [.. policy.Trained, .. head?.parameters() ?? []];
+        using var optimizer = optim.AdamW(trained, options.LearningRate, 0.9, 0.99, weight_decay: options.WeightDecay);
         using var rollouts = Rollouts();
-        var window = new ReplayWindow(options.WindowGroups, run.Seed);
+        var window = Window();
         var corpus = Corpus(window, teacher);
         var state = new TrainingState(run.Folder);
-        var gradients = new GradientStep(policy.Trained, optimizer, options.ClipNorm);
-        var (step, before) = (0, (PolicyEvaluation?)null);
+        var gradients = new GradientStep(trained, optimizer, options.ClipNorm);
+        var learner = new LearnerStep(options, _objective, new StepModels(policy, anchor, teacher, start, head), window, gradients, _rate);
+        var (step, figures) = (0, new RunFigures(null, null));
+        HeldOutEvaluator? evaluator;
         if (run.Resume && state.Exists)
         {
-            (step, before) = Resume(state, policy, anchor, optimizer, window, corpus);
+            (step, figures) = Resume(state, policy, anchor, optimizer, window, corpus, head);
+            evaluator = Evaluator(corpus, figures.Start?.Sample.Prompts ?? 0, cancellationToken);
         }
         else
         {
             corpus.ReadOn();
-            before = Evaluate(policy, corpus, cancellationToken);
+            evaluator = Evaluator(corpus, options.EvaluationPrompts, cancellationToken);
+            figures = new RunFigures(evaluator?.EvaluateStart(cancellationToken), null);
         }
 
         using var log = new RunLog(run.Folder, options.Steps, time, run.Resume ? step : null);
-        Report(log, step, before);
+        Report(log, step == 0 ? figures.Start?.Sample : null);
         var builder = new BatchBuilder(options.TargetCandidates, options.CandidatesPerGroup, run.Seed);
         var meter = new StepMeter(time);
-        var (saved, evaluated) = (step, step);
+        var saved = step;
         while (step < options.Steps)
         {
             if (options.Follow && step > 0)
@@ -97,61 +106,41 @@ public sealed class TrainingLoop(
             for (var i = 0; i < prompts.Length; i++, step++)
             {
                 var batches = builder.Build(Groups(prompts[i], fresh?[i]), step, options.MicroBatches);
-                Step(policy, anchor, teacher, gradients, batches, step, meter);
+                learner.Take(batches, step, meter);
+                meter.Add("replay/staleness", prompts[i].Average(group => group.Draw.Staleness));
                 if (step % options.LogEvery == 0 || step + 1 == options.Steps)
                 {
-                    log.Write(step, meter.Take(_rate.At(step)));
+                    log.Write(step, [.. meter.Take(_rate.At(step)), .. Figures(window, corpus)]);
                 }
+            }
+
+            if (evaluator is not null && (step == options.Steps || Passed(options.EvaluateEvery, step - prompts.Length, step)))
+            {
+                figures = figures with { Last = evaluator.Evaluate(step, policy, figures.Start!, cancellationToken) };
+                Report(log, figures.Last);
             }
 
             if (step - saved >= options.CheckpointEvery || step == options.Steps || cancellationToken.IsCancellationRequested)
             {
-                state.Save(step, policy, anchor, optimizer, new ReplayState(corpus.Read, window.Cursor, Settings(), before));
+                state.Save(
+                    step,
+                    policy,
+                    anchor,
+                    optimizer,
+                    new ReplayState(corpus.Read, window.Cursor, RunSettings.Digest(options, run), figures, corpus.Digest, window.Priorities),
+                    head);
                 saved = step;
             }
 
             cancellationToken.ThrowIfCancellationRequested();
             NativeHeap.Trim();
-
-            if (options.EvaluateEvery > 0 && step - evaluated >= options.EvaluateEvery && step < options.Steps)
-            {
-                Report(log, step, Evaluate(policy, corpus, cancellationToken));
-                evaluated = step;
-            }
         }
 
-        var after = before is null ? null : Evaluate(policy, corpus, cancellationToken);
-        Report(log, step, after);
-        return new TrainingResult(Published(policy), step, window.Count, corpus.Read, before, after);
+        return new TrainingResult(Published(policy), step, window.Count, corpus.Read, figures);
     }
 
-    private void Step(
-        PolicyModule policy, AnchorAverage? anchor, PolicyModule? teacher, GradientStep gradients, IEnumerable<TokenBatch> batches, int step, StepMeter meter)
-    {
-        using var whole = NewDisposeScope();
-        gradients.Begin(_rate.At(step));
-        foreach (var batch in batches)
-        {
-            using var scope = NewDisposeScope();
-            using (batch)
-            {
-                var inputs = new ObjectiveInputs(policy, batch, options.Temperature, anchor?.Module, teacher);
-                var loss = _objective.Loss(inputs);
-                GradientStep.Add(loss, 1.0 / options.MicroBatches);
-                meter.Add(loss, inputs.Figures, batch.Tokens);
-            }
-        }
-
-        var norm = gradients.Apply();
-        if (!double.IsFinite(norm))
-        {
-            throw new InvalidOperationException(
-                $"Step {step}: the gradient is no longer a number. Lower Trainer:LearningRate or Trainer:Bond:Clip and resume from the last checkpoint.");
-        }
-
-        anchor?.Update(policy, _anchorSchedule.ShareAfter(step));
-        meter.Add("gradient_norm", norm);
-    }
+    /// <summary>Whether a multiple of <paramref name="every"/> lies in (before, after]: a function of the steps alone, so that a resumed run evaluates where the killed one did.</summary>
+    private static bool Passed(int every, int before, int after) => every > 0 && before / every < after / every;
 
     private IReadOnlyList<CandidateGroup> Groups(IReadOnlyList<CandidateGroup> logged, IReadOnlyList<CandidateGroup>? fresh) =>
     [
@@ -159,11 +148,11 @@ public sealed class TrainingLoop(
         .. fresh ?? [],
     ];
 
-    private (int Step, PolicyEvaluation? Before) Resume(
-        TrainingState state, PolicyModule policy, AnchorAverage? anchor, optim.Optimizer optimizer, ReplayWindow window, EpisodeCorpus corpus)
+    private (int Step, RunFigures Figures) Resume(
+        TrainingState state, PolicyModule policy, AnchorAverage? anchor, optim.Optimizer optimizer, ReplayWindow window, EpisodeCorpus corpus, ValueHead? head)
     {
-        var (step, replay) = state.Restore(policy, anchor, optimizer);
-        if (replay.Settings != Settings())
+        var (step, replay) = state.Restore(policy, anchor, optimizer, head);
+        if (replay.Settings != RunSettings.Digest(options, run))
         {
             throw new InvalidOperationException(
                 $"{run.Folder}: the checkpoint was made with other options, models or seed, so going on would give neither run. "
@@ -177,8 +166,15 @@ public sealed class TrainingLoop(
                 $"{run.Episodes}: the checkpoint had read {replay.Episodes} episodes, but the log now holds {corpus.Read}. Use the log of the run.");
         }
 
-        window.Restore(replay.Cursor);
-        return (step, replay.Before);
+        if (replay.Log != 0 && replay.Log != corpus.Digest)
+        {
+            throw new InvalidOperationException(
+                $"{run.Episodes}: these are not the {replay.Episodes} episodes that the checkpoint had read: some were deleted since, or it is another log. "
+                + "What was deleted must not be trained on further: begin anew in another --run folder.");
+        }
+
+        window.Restore(replay.Cursor, replay.Priorities);
+        return (step, replay.Figures);
     }
 
     private EpisodeCorpus Corpus(ReplayWindow window, PolicyModule? teacher)
@@ -189,41 +185,45 @@ public sealed class TrainingLoop(
             new EpisodeReader(run.Episodes),
             window,
             trains ? run.Teacher?.Manifest.Name : null,
-            HeldOut(),
+            RunSettings.HeldOut(options),
             longest,
             needsQuantiles: trains && !_objective.Needs.HasFlag(ObjectiveNeeds.Teacher));
     }
 
-    private double HeldOut() => options.EvaluationPrompts > 0 ? options.HeldOut : 0;
+    private ReplayWindow Window() => new(
+        options.WindowGroups,
+        run.Seed,
+        options.Replay.Priorities ? new ReplayPriorities(options.Replay.Eta, options.Replay.Alpha, options.Replay.Beta) : null,
+        options.Replay.MaxStaleness ?? (options.IsOffPolicy ? OffPolicyStaleness : null),
+        PolicyVersion.Of(run.Start.Id));
+
+    /// <summary>What replay holds and what it let go.</summary>
+    private static (string Name, double Value)[] Figures(ReplayWindow window, EpisodeCorpus corpus) =>
+    [
+        ("replay/groups", window.Count),
+        ("replay/dropped", window.Dropped),
+        ("replay/stale", window.Stale),
+        ("replay/skipped", corpus.Skipped),
+    ];
 
     private Rollouts? Rollouts() =>
         _objective.Fresh == default
             ? null
             : new Rollouts(Path.Combine(run.Folder, "rollouts"), run.Start, _objective.Fresh, onnx, inference, _sampling, score, run.Seed);
 
-    private PolicyEvaluation? Evaluate(PolicyModule policy, EpisodeCorpus corpus, CancellationToken cancellationToken)
+    private HeldOutEvaluator? Evaluator(EpisodeCorpus corpus, int prompts, CancellationToken cancellationToken)
     {
-        var prompts = corpus.HeldOut.Take(options.EvaluationPrompts).ToArray();
-        if (prompts.Length == 0)
-        {
-            return null;
-        }
-
-        using var scratch = new ScratchPolicy(Path.Combine(run.Folder, "evaluation"), run.Start, "evaluated-policy", onnx, inference);
-        scratch.Refresh(policy);
-        return PolicyEvaluator.Evaluate(scratch.Loaded, prompts, _sampling, score, run.Seed, cancellationToken);
+        var heldOut = options.EvaluationFile is { } file && prompts > 0
+            ? HeldOutFile.Read(file, prompts, corpus.Longest, run.Teacher ?? run.Start, onnx, inference, _sampling, run.Seed, cancellationToken)
+            : [.. corpus.HeldOut.Take(prompts).Select(prompt => new HeldOutPrompt(prompt))];
+        return heldOut.Count == 0 ? null : new HeldOutEvaluator(options, run, heldOut, score, judge, onnx, inference, _sampling);
     }
 
-    private static void Report(RunLog log, int step, PolicyEvaluation? evaluation)
+    private static void Report(RunLog log, HeldOutEvaluation? evaluation)
     {
         if (evaluation is not null)
         {
-            log.Write(step, [
-                ("evaluation/total", evaluation.Total),
-                ("evaluation/standard_error", evaluation.StandardError),
-                .. evaluation.Values.Select(value => ("evaluation/" + value.Key, value.Value)),
-                ("evaluation/tokens", evaluation.Tokens),
-            ]);
+            log.Write(evaluation.Step, evaluation.ToLog(), HeldOutEvaluation.Shown.Contains);
         }
     }
 
@@ -247,40 +247,4 @@ public sealed class TrainingLoop(
         module.ComputeType = options.BFloat16 ? ScalarType.BFloat16 : ScalarType.Float32;
         return module;
     }
-
-    /// <summary>Everything the weights depend on but the log; Follow and the cadence of logs and checkpoints may change between resumes.</summary>
-    private string Settings() => Convert.ToHexStringLower(SHA256.HashData(JsonSerializer.SerializeToUtf8Bytes(new
-    {
-        options.Recipe,
-        options.Steps,
-        options.GroupsPerStep,
-        options.MicroBatches,
-        options.CandidatesPerGroup,
-        options.TargetCandidates,
-        options.LearningRate,
-        options.WarmUpSteps,
-        options.FinalRate,
-        options.WeightDecay,
-        options.ClipNorm,
-        options.Temperature,
-        options.MaxTokens,
-        options.WindowGroups,
-        options.RoundSteps,
-        HeldOut = HeldOut(),
-        options.BFloat16,
-        options.LoraRank,
-        options.LoraAlpha,
-        options.Bond,
-        options.FullBond,
-        options.JBond,
-        options.BonBon,
-        options.Gkd,
-        options.SeqKd,
-        options.GkdReward,
-        options.Reinforce,
-        options.Entailment,
-        run.Seed,
-        Start = run.Start.Manifest.Digest,
-        Teacher = run.Teacher?.Manifest.Digest,
-    })));
 }

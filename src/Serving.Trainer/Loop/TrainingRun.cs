@@ -28,10 +28,14 @@ public sealed record TrainingRun
 /// <param name="Steps">Steps done in all, those before a resume included.</param>
 /// <param name="Groups">Groups in the replay window at the end.</param>
 /// <param name="Episodes">Episodes read.</param>
-/// <param name="Before">One sample per held-out prompt at the start; null without evaluation.</param>
-/// <param name="After">The same at the end.</param>
-public sealed record TrainingResult(
-    Policy.PolicyModule Policy, int Steps, int Groups, int Episodes, PolicyEvaluation? Before, PolicyEvaluation? After) : IDisposable
+/// <param name="Figures">What was measured on the way.</param>
+public sealed record TrainingResult(Policy.PolicyModule Policy, int Steps, int Groups, int Episodes, RunFigures Figures) : IDisposable
 {
+    /// <summary>One sample per held-out prompt at the start; null without evaluation.</summary>
+    public HeldOutEvaluation? Before => Figures.Start?.Sample;
+
+    /// <summary>The same at the end.</summary>
+    public HeldOutEvaluation? After => Figures.Last;
+
     public void Dispose() => Policy.Dispose();
 }

@@ -22,6 +22,12 @@ public enum ObjectiveNeeds
 
     /// <summary>The anchor, without answers of it.</summary>
     Anchor = 16,
+
+    /// <summary>The policy that the run began from, frozen.</summary>
+    Start = 32,
+
+    /// <summary>A value head on the policy's hidden states, trained beside it.</summary>
+    ValueHead = 64,
 }
 
 /// <summary>A loss over one batch. Implementations hold settings only, so one instance serves a whole run; used from the training thread.</summary>

@@ -35,7 +35,10 @@ public sealed class RunLog : IDisposable
         _file = new StreamWriter(path, append: true) { AutoFlush = true };
     }
 
-    public void Write(int step, params (string Name, double Value)[] values)
+    public void Write(int step, params (string Name, double Value)[] values) => Write(step, values, _ => true);
+
+    /// <summary>Only values of the names that are <paramref name="shown"/> go to the console.</summary>
+    public void Write(int step, IReadOnlyList<(string Name, double Value)> values, Func<string, bool> shown)
     {
         var line = new JsonObject { ["step"] = step, ["time"] = _time.GetUtcNow().ToString("O", CultureInfo.InvariantCulture) };
         foreach (var (name, value) in values)
@@ -44,7 +47,7 @@ public sealed class RunLog : IDisposable
         }
 
         _file.WriteLine(line.ToJsonString(JsonSerializerOptions.Default));
-        var text = string.Join("  ", values.Select(value => string.Create(CultureInfo.InvariantCulture, $"{value.Name} {value.Value:G5}")));
+        var text = string.Join("  ", values.Where(value => shown(value.Name)).Select(value => string.Create(CultureInfo.InvariantCulture, $"{value.Name} {value.Value:G5}")));
         if (ProgressBar.OnTerminal)
         {
             _bar.Report(step, text);

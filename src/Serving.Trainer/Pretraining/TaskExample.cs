@@ -16,6 +16,11 @@ public sealed record TaskExample(string Id, string Section, string Document, str
     public static IReadOnlyList<TaskExample> ReadDocuments(string path) =>
         [.. Read(path, _ => true, "document is missing").Select(example => example with { Summary = "" })];
 
+    /// <summary>Reads JSON Lines of documents, some or all with a summary: that of the others is empty.</summary>
+    /// <exception cref="InvalidDataException">A line is damaged; the message names file and line.</exception>
+    public static IReadOnlyList<TaskExample> ReadPrompts(string path) =>
+        [.. Read(path, _ => true, "document is missing").Select(example => example with { Summary = example.Summary ?? "" })];
+
     private static List<TaskExample> Read(string path, Func<TaskExample, bool> whole, string problem)
     {
         var examples = new List<TaskExample>();

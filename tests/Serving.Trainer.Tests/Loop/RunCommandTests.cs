@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Text.Json.Nodes;
 using Serving.Models;
 using Serving.Testing;
 using Serving.Trainer.Loop;
@@ -35,7 +36,54 @@ public sealed class RunCommandTests(Traffic traffic) : IClassFixture<Traffic>, I
         Assert.Contains(File.ReadLines(_folder.File("run/log.jsonl")), line => line.Contains("evaluation/entailment", StringComparison.Ordinal));
     }
 
+    [Fact]
+    public void It_evaluates_on_a_file_with_a_judge_of_its_own_and_publishes_the_figures()
+    {
+        TinyScorer.PublishBoth(traffic.Store);
+        TinyScorer.Publish(traffic.Store, "judge", TinyScorer.Config(TinyScorer.EntailmentLabels), seed: 9);
+        File.WriteAllLines(
+            _folder.File("prompts.jsonl"),
+            Enumerable.Range(0, 9).Select(i => "{\"id\": \"p" + i + "\", \"document\": \"package " + i + " reads archives\", \"summary\": \"archive reader\"}"));
+        string[] arguments =
+        [
+            "--recipe", "bond", "--episodes", traffic.Episodes, "--models", traffic.Store.Root, "--start", "student@1", "--teacher", "anchor", "--steps", "4",
+            "--run", _folder.File("run"), "--publish-as", "judged", "--evaluation", _folder.File("prompts.jsonl"), "--limit", "6",
+            "--set", "Trainer:MaxTokens=5", "Trainer:Threads=1", "Trainer:RoundSteps=2", "Trainer:EvaluateEvery=2", "Trainer:EvaluationCandidates=4",
+        ];
+
+        Assert.Equal(0, RunCommand.Create().Parse(arguments).Invoke());
+
+        var version = traffic.Store.Find("judged");
+        Assert.StartsWith("judge@", (string)version.Manifest.Training!["judge"]!, StringComparison.Ordinal);
+        var after = version.Manifest.Figures!["after"]!;
+        Assert.Equal(6, (int)after["prompts"]!);
+        string[] names = ["total", "consensus", "entailment", "reward", "style", "judge", "kl", "entropy", "tokens", "repetition", "coverage", "density", "rouge-1", "rouge-2", "rouge-l"];
+        Assert.All(names, name => Assert.True(double.IsFinite((double)after[name]!) && double.IsFinite((double)after[name + "_standard_error"]!), name));
+        Assert.InRange((double)after["effective_n"]!["value"]!, 1, 4);
+        var lines = File.ReadLines(_folder.File("run/log.jsonl")).Select(line => JsonNode.Parse(line)!).Where(line => line["evaluation/total"] is not null).ToArray();
+        Assert.Equal([0, 2, 4], lines.Select(line => (int)line["step"]!));
+        Assert.Equal(0, (double)lines[0]["evaluation/kl"]!, 1e-6);
+        Assert.True((double)lines[2]["evaluation/kl"]! > 0);
+    }
+
+    [Fact]
+    public void A_judge_that_is_trained_on_is_refused()
+    {
+        TinyScorer.PublishBoth(traffic.Store);
+        string[] arguments =
+        [
+            "--episodes", traffic.Episodes, "--models", traffic.Store.Root, "--start", "student", "--run", _folder.File("run"), "--set", "Trainer:Judge=entailment",
+        ];
+
+        var error = Assert.ThrowsAny<Exception>(() =>
+            RunCommand.Create().Parse(arguments).Invoke(new InvocationConfiguration { EnableDefaultExceptionHandler = false }));
+
+        Assert.True(UserError.Is(error), error.ToString());
+        Assert.Contains("scorecard's entailment", error.Message, StringComparison.Ordinal);
+    }
+
     [Theory]
+    [InlineData("bond", "student", "--set Trainer:Stepz=3", "Stepz")]
     [InlineData("ppo", "student", "none", "Trainer:Recipe")]
     [InlineData("bond", "nobody", "none", "nobody")]
     [InlineData("gkd", "student", "--set Trainer:Gkd:Beta=7", "Beta")]

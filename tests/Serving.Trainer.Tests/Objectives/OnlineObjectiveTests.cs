@@ -54,7 +54,7 @@ public sealed class OnlineObjectiveTests
         var returns = new[] { (0, 3), (1, 1), (5, 0), (6, 8) }.Select(pair => pair.Item2 - (.5 * (own[pair.Item1] - kept[pair.Item1]))).ToArray();
         var difference = new[] { returns[0] - returns[1], returns[2] - returns[3] };
         var expected = -(((own[0] - own[1]) * difference[0]) + ((own[5] - own[6]) * difference[1])) / 4;
-        Assert.Equal(expected, loss.item<float>(), Math.Abs(expected) * 1e-4);
+        Assert.Equal(expected, loss.item<float>(), 1e-4);
         Assert.Equal(3, inputs.Figures["reinforce_reward"].item<float>());
     }
 
