@@ -21,6 +21,9 @@ public enum CandidateSource
 /// <param name="Source">Where it comes from.</param>
 public sealed record GroupCandidate(int[] Tokens, double SampledLogProb, double Reward, ulong TieKey, CandidateSource Source)
 {
+    /// <summary>Mean log-probability that the source entails its sentences, where a scorecard with entailment scored it.</summary>
+    public double? Entailment { get; init; }
+
     /// <summary>log mu of every token under the distribution drawn from; empty where nothing asks for it. They sum to <see cref="SampledLogProb"/>.</summary>
     public float[] TokenLogProbs { get; init; } = [];
 

@@ -16,6 +16,8 @@ namespace Serving.Trainer.Loop;
 internal sealed class LearnerStep(
     TrainerOptions options, IObjective objective, StepModels models, ReplayWindow window, GradientStep gradients, LearningRate rate)
 {
+    private readonly AnchorSchedule _anchor = Recipe.Anchor(options);
+
     /// <summary>Takes step number <paramref name="step"/>; disposes the batches.</summary>
     /// <exception cref="InvalidOperationException">The gradient is no longer a number.</exception>
     public void Take(IEnumerable<TokenBatch> batches, int step, StepMeter meter)
@@ -47,7 +49,7 @@ internal sealed class LearnerStep(
                 $"Step {step}: the gradient is no longer a number. Lower Trainer:LearningRate or Trainer:Bond:Clip and resume from the last checkpoint.");
         }
 
-        models.Anchor?.Update(models.Policy, options.JBond.AnchorRate);
+        models.Anchor?.Update(models.Policy, _anchor.ShareAfter(step));
         meter.Add("gradient_norm", norm);
     }
 }

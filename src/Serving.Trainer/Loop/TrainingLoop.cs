@@ -63,12 +63,12 @@ public sealed class TrainingLoop(
         using var teacher = _objective.Needs.HasFlag(ObjectiveNeeds.Teacher)
             ? Load((run.Teacher ?? throw new InvalidOperationException($"The recipe \"{options.Recipe}\" needs a teacher; name one with --teacher.")).Path)
             : null;
-        using var anchor = _objective.Needs.HasFlag(ObjectiveNeeds.AnchorSamples) ? new AnchorAverage(policy) : null;
+        using var anchor = (_objective.Needs & (ObjectiveNeeds.AnchorSamples | ObjectiveNeeds.Anchor)) != 0 ? new AnchorAverage(policy) : null;
         using var start = _objective.Needs.HasFlag(ObjectiveNeeds.Start) ? Load(run.Start.Path) : null;
         using var head = _objective.Needs.HasFlag(ObjectiveNeeds.ValueHead) ? new ValueHead(policy.Config.HiddenSize) : null;
         Parameter[] trained = [.. policy.Trained, .. head?.parameters() ?? []];
         using var optimizer = optim.AdamW(trained, options.LearningRate, 0.9, 0.99, weight_decay: options.WeightDecay);
-        using var rollouts = Rollouts(anchor is not null);
+        using var rollouts = Rollouts();
         var window = Window();
         var corpus = Corpus(window, teacher);
         var state = new TrainingState(run.Folder);
@@ -206,10 +206,10 @@ public sealed class TrainingLoop(
         ("replay/skipped", corpus.Skipped),
     ];
 
-    private Rollouts? Rollouts(bool withAnchor) =>
-        (_objective.Needs & (ObjectiveNeeds.PolicySamples | ObjectiveNeeds.AnchorSamples)) == 0
+    private Rollouts? Rollouts() =>
+        _objective.Fresh == default
             ? null
-            : new Rollouts(Path.Combine(run.Folder, "rollouts"), run.Start, withAnchor, onnx, inference, _sampling, score, run.Seed);
+            : new Rollouts(Path.Combine(run.Folder, "rollouts"), run.Start, _objective.Fresh, onnx, inference, _sampling, score, run.Seed);
 
     private HeldOutEvaluator? Evaluator(EpisodeCorpus corpus, int prompts, CancellationToken cancellationToken)
     {

@@ -12,7 +12,8 @@ namespace Serving.Trainer.Objectives;
 /// <param name="divergence">D, token by token.</param>
 /// <param name="lambda">Share of the student's own answers.</param>
 /// <param name="temperature">Both models' logits are divided by it.</param>
-public sealed class GkdObjective(TokenDivergence divergence, double lambda, double temperature) : IObjective
+/// <param name="teacherTopK">The teacher's tokens that are told apart, the others being one bucket; 0 = all.</param>
+public sealed class GkdObjective(TokenDivergence divergence, double lambda, double temperature, int teacherTopK = 0) : IObjective
 {
     public string Name => "gkd";
 
@@ -36,7 +37,7 @@ public sealed class GkdObjective(TokenDivergence divergence, double lambda, doub
         }).ToArray();
         var weights = inputs.Row(entries.SelectMany((entry, b) => Enumerable.Repeat(shares[b] / entry.Tokens, entry.Tokens)));       // [R]
         var loss = ChunkedDivergence.WeightedSum(
-            inputs.Policy, inputs.Hidden, inputs.Teacher, inputs.TeacherHidden, weights, divergence, temperature, ChunkedDivergence.RowsFor(inputs.Policy));
+            inputs.Policy, inputs.Hidden, inputs.Teacher, inputs.TeacherHidden, weights, divergence, temperature, ChunkedDivergence.RowsFor(inputs.Policy), teacherTopK);
         inputs.Report("gkd", loss);
         return loss;
     }

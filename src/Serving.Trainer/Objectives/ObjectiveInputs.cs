@@ -29,6 +29,7 @@ public sealed class ObjectiveInputs(
     private Tensor? _hidden;
     private Tensor? _teacherHidden;
     private Tensor? _tokenLogProbs;
+    private Tensor? _anchorTokenLogProbs;
     private Tensor? _startTokenLogProbs;
     private Tensor? _values;
     private Tensor? _logProbs;
@@ -45,9 +46,6 @@ public sealed class ObjectiveInputs(
 
     /// <summary>Hidden states of the teacher at the answer positions, [R, d of the teacher], no gradient.</summary>
     public Tensor TeacherHidden => _teacherHidden ??= Quietly(() => RowsOf(Teacher));
-
-    /// <summary>log pi(y) of every sequence: the sum over its answer's tokens, [B], with gradient.</summary>
-    public Tensor LogProbs => _logProbs ??= PerSequence(TokenLogProbs);
 
     /// <summary>log pi of every answer token, [R], with gradient.</summary>
     public Tensor TokenLogProbs => _tokenLogProbs ??= PerToken(policy, Hidden);
@@ -66,12 +64,18 @@ public sealed class ObjectiveInputs(
     /// <summary>Replay priority of every group of the batch, NaN where nothing was found; null when no objective finds any.</summary>
     public IReadOnlyList<double>? Priorities { get; private set; }
 
-    /// <summary>log pi_anchor(y) of every sequence, [B], no gradient.</summary>
-    public Tensor AnchorLogProbs => _anchorLogProbs ??= Quietly(() =>
+    /// <summary>log pi_anchor of every answer token, [R], no gradient.</summary>
+    public Tensor AnchorTokenLogProbs => _anchorTokenLogProbs ??= Quietly(() =>
     {
         var module = anchor ?? throw new InvalidOperationException("This objective needs an anchor and the loop gave none.");
-        return PerSequence(PerToken(module, RowsOf(module)));
+        return PerToken(module, RowsOf(module));
     });
+
+    /// <summary>log pi(y) of every sequence: the sum over its answer's tokens, [B], with gradient.</summary>
+    public Tensor LogProbs => _logProbs ??= PerSequence(TokenLogProbs);
+
+    /// <summary>log pi_anchor(y) of every sequence, [B], no gradient.</summary>
+    public Tensor AnchorLogProbs => _anchorLogProbs ??= PerSequence(AnchorTokenLogProbs);
 
     /// <summary>Figures of this step by name, as 0-dimensional tensors.</summary>
     public IReadOnlyDictionary<string, Tensor> Figures => _figures;
