@@ -39,7 +39,7 @@ internal sealed class VersionChain(int versions, int steps, double rate)
         }
 
         using var loaded = LoadedPolicy.Load(policy, _onnx, _inference);
-        return Enumerable.Range(0, Judged).Average(i => Answer(loaded, i, 1, seed + 1_000_003).GetAwaiter().GetResult()[0].Text.Count(char.IsAsciiLetter));
+        return Answers(loaded, Judged, 1, seed + 1_000_003).GetAwaiter().GetResult().Average(answers => answers[0].Text.Count(char.IsAsciiLetter));
     }
 
     private ModelFolder Learn(ModelStore store, ModelFolder start, string log, string run, Action<TrainerOptions> set, ulong seed)
@@ -78,11 +78,11 @@ internal sealed class VersionChain(int versions, int steps, double rate)
     {
         using var loaded = LoadedPolicy.Load(policy, _onnx, _inference);
         await using var log = new EpisodeLog(new EpisodeOptions { Root = root });
-        for (var i = 0; i < Prompts; i++)
+        var drawn = await Answers(loaded, Prompts, Candidates, seed);
+        await Task.WhenAll(drawn.Select((answers, i) =>
         {
-            var answers = await Answer(loaded, i, Candidates, seed);
             var totals = answers.Select(answer => (double)answer.Text.Count(char.IsAsciiLetter)).ToArray();
-            await log.AppendAsync(
+            return log.AppendAsync(
                 new Episode
                 {
                     Id = $"{policy.Id}-{i}",
@@ -112,14 +112,14 @@ internal sealed class VersionChain(int versions, int steps, double rate)
                     })],
                 },
                 CancellationToken.None);
-        }
+        }));
     }
 
-    private static async Task<IReadOnlyList<Candidate>> Answer(LoadedPolicy policy, int prompt, int candidates, ulong seed)
+    private static Task<Candidate[][]> Answers(LoadedPolicy policy, int prompts, int candidates, ulong seed) => Task.WhenAll(Enumerable.Range(0, prompts).Select(prompt =>
     {
         var sampling = new SamplingParameters { MaxTokens = MaxTokens, Seed = (seed * 1_000_000) + (ulong)prompt };
-        return await policy.Engine.SampleAsync(new SampleRequest(policy.Tokenizer.Encode(Prompt(prompt)), sampling, candidates), null, CancellationToken.None);
-    }
+        return policy.Engine.SampleAsync(new SampleRequest(policy.Tokenizer.Encode(Prompt(prompt)), sampling, candidates), null, CancellationToken.None);
+    }));
 
     private static string Source(int i) => $"package number {i} reads {i * 7 % 13} archives";
 
