@@ -24,7 +24,7 @@ public sealed record TrainingRun
 }
 
 /// <summary>What came out of a run. Owns the policy.</summary>
-/// <param name="Policy">The trained weights.</param>
+/// <param name="Policy">The weights of the best evaluation; without evaluation, and where every one broke a bound, those at the end.</param>
 /// <param name="Steps">Steps done in all, those before a resume included.</param>
 /// <param name="Groups">Groups in the replay window at the end.</param>
 /// <param name="Episodes">Episodes read.</param>
@@ -34,8 +34,11 @@ public sealed record TrainingResult(Policy.PolicyModule Policy, int Steps, int G
     /// <summary>One sample per held-out prompt at the start; null without evaluation.</summary>
     public HeldOutEvaluation? Before => Figures.Start?.Sample;
 
-    /// <summary>The same at the end.</summary>
-    public HeldOutEvaluation? After => Figures.Last;
+    /// <summary>The same for <see cref="Policy"/>.</summary>
+    public HeldOutEvaluation? After => Figures.Best ?? Figures.Last;
+
+    /// <summary>False when evaluations were made and every one broke a bound.</summary>
+    public bool Good => Figures.Start is null || Figures.Best is not null;
 
     public void Dispose() => Policy.Dispose();
 }

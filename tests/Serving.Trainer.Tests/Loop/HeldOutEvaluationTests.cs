@@ -66,10 +66,11 @@ public sealed class HeldOutEvaluationTests(Traffic traffic) : IClassFixture<Traf
 
         Assert.Equal(3, start.Sample.Figures["rouge-l"].Length);
         Assert.Equal(6, start.Sample.Figures["judge"].Length);
-        var back = JsonSerializer.Deserialize<RunFigures>(JsonSerializer.Serialize(new RunFigures(start, start.Sample)))!;
+        var back = JsonSerializer.Deserialize<RunFigures>(JsonSerializer.Serialize(new RunFigures(start) { Last = start.Sample, Recent = [start.Sample], Stop = new StopReason("kl", 3, 1, 2, "far") }))!;
         Assert.Equal(start.Curve!.Totals, back.Start!.Curve!.Totals);
         Assert.Equal(start.Sample.ToJson().ToJsonString(), back.Last!.ToJson().ToJsonString());
         Assert.Equal(start.Sample.ToLog(), back.Last.ToLog());
+        Assert.Equal(("far", 1), (back.Stop!.Message, back.Recent.Count));
     }
 
     [Fact]
