@@ -37,8 +37,8 @@ public sealed class HeldOutEvaluator(
     /// </summary>
     public StartEvaluation EvaluateStart(CancellationToken cancellationToken)
     {
-        using var loaded = LoadedPolicy.Load(run.Start, onnx, inference);
-        using var start = PolicyWeights.Load(run.Start.Path);
+        using var loaded = LoadedPolicy.Load(run.MeasuredFrom, onnx, inference);
+        using var start = PolicyWeights.Load(run.MeasuredFrom.Path);
         var answers = Sampling.Answer(loaded, Seeded(), sampling, Math.Max(1, options.EvaluationCandidates), score, cancellationToken);
         var curve = options.EvaluationCandidates > 1 ? BestOfNCurve.Of([.. answers.Select(group => group.Select(answer => answer.Score).ToArray())]) : null;
         var sample = Measure(0, start, start, [.. answers.Select(group => group[0])], cancellationToken);
@@ -51,7 +51,7 @@ public sealed class HeldOutEvaluator(
     {
         using var scratch = new ScratchPolicy(Path.Combine(run.Folder, "evaluation"), run.Start, "evaluated-policy", onnx, inference);
         scratch.Refresh(policy);
-        using var origin = PolicyWeights.Load(run.Start.Path);
+        using var origin = PolicyWeights.Load(run.MeasuredFrom.Path);
         var answers = Sampling.Answer(scratch.Loaded, Seeded(), sampling, 1, score, cancellationToken);
         return Beside(Measure(step, policy, origin, [.. answers.Select(group => group[0])], cancellationToken), start.Sample, start.Curve);
     }

@@ -25,6 +25,10 @@ internal static class RunCommand
         var models = new Option<string>("--models") { DefaultValueFactory = _ => "models", Description = "Registry root." };
         var start = new Option<string>("--start") { Required = true, Description = "Version to train, NAME or NAME@VERSION." };
         var teacher = new Option<string?>("--teacher") { Description = "Teacher, and the policy whose draws are learnt from." };
+        var reference = new Option<string?>("--reference")
+        {
+            Description = "Policy that evaluations measure against: its one sample, its Best-of-n, the divergence from it [default: --start].",
+        };
         var steps = new Option<int?>("--steps") { Description = "Steps (Trainer:Steps)." };
         var folder = new Option<string>("--run") { Required = true, Description = "Folder for checkpoints and the log." };
         var seed = new Option<ulong>("--seed") { DefaultValueFactory = _ => 1UL };
@@ -40,7 +44,7 @@ internal static class RunCommand
         };
         var command = new Command("run", "Distil logged traffic into a policy and publish it.")
         {
-            recipe, episodes, models, start, teacher, steps, folder, seed, publish, resume, evaluation, limit, set,
+            recipe, episodes, models, start, teacher, reference, steps, folder, seed, publish, resume, evaluation, limit, set,
         };
         command.SetAction((arguments, cancellationToken) =>
 
@@ -60,6 +64,7 @@ internal static class RunCommand
                     {
                         Start = store.Find(arguments.GetRequiredValue(start)),
                         Teacher = arguments.GetValue(teacher) is { } id ? store.Find(id) : null,
+                        Reference = arguments.GetValue(reference) is { } measured ? store.Find(measured) : null,
                         Episodes = arguments.GetRequiredValue(episodes),
                         Folder = arguments.GetRequiredValue(folder),
                         Seed = arguments.GetValue(seed),
@@ -97,7 +102,7 @@ internal static class RunCommand
 
         using (result)
         {
-            Print(result, options);
+            Print(result, options, run);
             if (publishAs is not null && result.Good)
             {
                 var version = PolicyPublisher.Publish(store, publishAs, result.Policy, run.Start, Training(options, run, result, scorer, judge), Figures(result));
@@ -108,7 +113,7 @@ internal static class RunCommand
         return result.Figures.Stop is null ? 0 : StoppedByBound;
     }
 
-    private static void Print(TrainingResult result, TrainerOptions options)
+    private static void Print(TrainingResult result, TrainerOptions options, TrainingRun run)
     {
         if (result.Figures.Stop is { } stop)
         {
@@ -128,7 +133,7 @@ internal static class RunCommand
             {
                 Console.WriteLine(string.Create(
                     CultureInfo.InvariantCulture,
-                    $"as good as Best-of-{n.Value:F1} [{n.Lower:F1}, {n.Upper:F1}] of the start (of {result.Figures.Start!.Curve!.Candidates} candidates), {after.Mean(HeldOutEvaluation.DivergenceName):F3} nats from it"));
+                    $"as good as Best-of-{n.Value:F1} [{n.Lower:F1}, {n.Upper:F1}] of {run.MeasuredFrom.Id} (of {result.Figures.Start!.Curve!.Candidates} candidates), {after.Mean(HeldOutEvaluation.DivergenceName):F3} nats from it"));
             }
         }
     }
@@ -148,6 +153,8 @@ internal static class RunCommand
         ["start_digest"] = run.Start.Manifest.Digest,
         ["teacher"] = run.Teacher?.Id,
         ["teacher_digest"] = run.Teacher?.Manifest.Digest,
+        ["reference"] = run.MeasuredFrom.Id,
+        ["reference_digest"] = run.MeasuredFrom.Manifest.Digest,
         ["scorecard"] = scorer.Scorecard,
         ["scorecard_digest"] = scorer.Digest,
         ["judge"] = judge?.Id,

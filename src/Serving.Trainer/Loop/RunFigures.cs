@@ -1,9 +1,12 @@
 namespace Serving.Trainer.Loop;
 
 /// <summary>What was measured in a run so far; goes into its checkpoints. Immutable.</summary>
-/// <param name="Start">The start; null without evaluation.</param>
+/// <param name="Start">What the run is measured against, which is the start unless a reference was named; null without evaluation.</param>
 public sealed record RunFigures(StartEvaluation? Start)
 {
+    /// <summary>The start measured against the reference; null where it is the reference.</summary>
+    public HeldOutEvaluation? Begun { get; init; }
+
     /// <summary>The newest evaluation after the start; null before the first one.</summary>
     public HeldOutEvaluation? Last { get; init; }
 

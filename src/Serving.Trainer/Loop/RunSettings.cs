@@ -48,6 +48,7 @@ internal static class RunSettings
         run.Seed,
         Start = run.Start.Manifest.Digest,
         Teacher = run.Teacher?.Manifest.Digest,
+        Reference = run.Reference?.Manifest.Digest,
     })));
 
     /// <summary>Share of the log's sources that are kept from training: none where the evaluation has its own prompts, or where there is no evaluation.</summary>

@@ -47,6 +47,14 @@ public sealed class TrainingLoop(
     /// <exception cref="InvalidOperationException">The log holds nothing to learn from, or the loss is no longer a number.</exception>
     public TrainingResult Run(CancellationToken cancellationToken)
     {
+        foreach (var (other, option) in new[] { (run.Teacher, "--teacher"), (run.Reference, "--reference") })
+        {
+            if (other is not null)
+            {
+                TokenizerFiles.RequireSame(run.Start, other, option);
+            }
+        }
+
         Directory.CreateDirectory(run.Folder);
 
         // A background collection may run the finaliser of a Scalar while a native call still reads it (TorchSharp keeps nothing alive).
@@ -91,11 +99,16 @@ public sealed class TrainingLoop(
             corpus.ReadOn();
             evaluator = Evaluator(corpus, options.EvaluationPrompts, cancellationToken);
             figures = new RunFigures(evaluator?.EvaluateStart(cancellationToken));
+            if (evaluator is not null && run.Reference is not null)
+            {
+                figures = figures with { Begun = evaluator.Evaluate(0, policy, figures.Start!, cancellationToken) };
+            }
+
             watch.Forget(figures);
         }
 
         using var log = new RunLog(run.Folder, options.Steps, time, run.Resume ? (state.Exists ? step : BeforeTheStart) : null);
-        Report(log, step == 0 ? figures.Start?.Sample : null);
+        Report(log, step == 0 ? figures.Begun ?? figures.Start?.Sample : null);
         var builder = new BatchBuilder(options.TargetCandidates, options.CandidatesPerGroup, run.Seed);
         var meter = new StepMeter(time);
         var saved = step;
@@ -225,7 +238,7 @@ public sealed class TrainingLoop(
     private HeldOutEvaluator? Evaluator(EpisodeCorpus corpus, int prompts, CancellationToken cancellationToken)
     {
         var heldOut = options.EvaluationFile is { } file && prompts > 0
-            ? HeldOutFile.Read(file, prompts, corpus.Longest, run.Teacher ?? run.Start, onnx, inference, _sampling, run.Seed, cancellationToken)
+            ? HeldOutFile.Read(file, prompts, corpus.Longest, run.Reference ?? run.Teacher ?? run.Start, onnx, inference, _sampling, run.Seed, cancellationToken)
             : [.. corpus.HeldOut.Take(prompts).Select(prompt => new HeldOutPrompt(prompt))];
         return heldOut.Count == 0 ? null : new HeldOutEvaluator(options, run, heldOut, score, judge, onnx, inference, _sampling);
     }

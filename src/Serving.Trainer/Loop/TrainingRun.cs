@@ -11,6 +11,15 @@ public sealed record TrainingRun
     /// <summary>Frozen teacher of gkd, and the policy whose draws are learnt from; null = draws of any policy.</summary>
     public ModelFolder? Teacher { get; init; }
 
+    /// <summary>
+    /// Policy that evaluations measure against: its one sample, its Best-of-n, the divergence from it; null = <see cref="Start"/>. For runs that go on from what an
+    /// earlier run made, and for students.
+    /// </summary>
+    public ModelFolder? Reference { get; init; }
+
+    /// <summary>What evaluations measure against.</summary>
+    public ModelFolder MeasuredFrom => Reference ?? Start;
+
     /// <summary>Root of the episode log.</summary>
     public required string Episodes { get; init; }
 
@@ -32,7 +41,7 @@ public sealed record TrainingRun
 public sealed record TrainingResult(Policy.PolicyModule Policy, int Steps, int Groups, int Episodes, RunFigures Figures) : IDisposable
 {
     /// <summary>One sample per held-out prompt at the start; null without evaluation.</summary>
-    public HeldOutEvaluation? Before => Figures.Start?.Sample;
+    public HeldOutEvaluation? Before => Figures.Begun ?? Figures.Start?.Sample;
 
     /// <summary>The same for <see cref="Policy"/>.</summary>
     public HeldOutEvaluation? After => Figures.Best ?? Figures.Last;
