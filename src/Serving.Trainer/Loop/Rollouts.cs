@@ -19,13 +19,15 @@ public sealed class Rollouts : IDisposable
     private readonly SamplingParameters _sampling;
     private readonly AnswerScorer _score;
     private readonly StepRandom _random;
+    private readonly RunClock _clock;
 
     /// <param name="scratch">Folder for the weights.</param>
     /// <param name="like">Version that training began from.</param>
     /// <param name="withAnchor">Also sample the anchor.</param>
-    public Rollouts(
-        string scratch, ModelFolder like, bool withAnchor, OnnxOptions onnx, InferenceOptions inference, SamplingParameters sampling, AnswerScorer score, ulong seed)
+    internal Rollouts(
+        string scratch, ModelFolder like, bool withAnchor, OnnxOptions onnx, InferenceOptions inference, SamplingParameters sampling, AnswerScorer score, ulong seed, RunClock clock)
     {
+        _clock = clock;
         _policy = new ScratchPolicy(Path.Combine(scratch, "policy"), like, "rollout-policy", onnx, inference);
         _anchor = withAnchor ? new ScratchPolicy(Path.Combine(scratch, "anchor"), like, "rollout-anchor", onnx, inference) : null;
         _sampling = sampling;
@@ -36,6 +38,7 @@ public sealed class Rollouts : IDisposable
     /// <summary>Loads the current weights into the engines.</summary>
     public void Refresh(PolicyModule policy, PolicyModule? anchor)
     {
+        _clock.Begin(RunPart.Refresh);
         _policy.Refresh(policy);
         _anchor?.Refresh(anchor ?? throw new ArgumentNullException(nameof(anchor)));
     }
@@ -48,11 +51,14 @@ public sealed class Rollouts : IDisposable
     {
         var prompts = steps.SelectMany((groups, s) => groups.Select((group, g) => (
             Prompt: group.Asked, Seed: _random.Bits((ulong)(firstStep + s), (ulong)g)))).ToArray();
-        var own = Sampling.Answer(_policy.Loaded, prompts, _sampling, 1, _score, cancellationToken);
-        var anchored = _anchor is null
-            ? null
-            : Sampling.Answer(
-                _anchor.Loaded, [.. prompts.Select(prompt => (prompt.Prompt, ~prompt.Seed))], _sampling, AnchorAnswers, _score, cancellationToken);
+        _clock.Begin(RunPart.Rollouts);
+        var drawn = Sampling.Draw(_policy.Loaded, prompts, _sampling, 1, cancellationToken);
+        (PromptText Prompt, ulong Seed)[] anchorPrompts = _anchor is null ? [] : [.. prompts.Select(prompt => (prompt.Prompt, ~prompt.Seed))];
+        var anchorDrawn = _anchor is null ? [] : Sampling.Draw(_anchor.Loaded, anchorPrompts, _sampling, AnchorAnswers, cancellationToken);
+        _clock.Begin(RunPart.Scoring);
+        var scored = Sampling.Score([.. prompts, .. anchorPrompts], [.. drawn, .. anchorDrawn], _score, cancellationToken);
+        _clock.Begin(RunPart.Other);
+        var (own, anchored) = (scored[..prompts.Length], scored[prompts.Length..]);
         var next = 0;
         return [.. steps.Select(groups => (IReadOnlyList<CandidateGroup>)[.. groups.Select(group =>
         {
@@ -66,7 +72,7 @@ public sealed class Rollouts : IDisposable
                 Candidates =
                 [
                     .. own[i].Select(answer => Stored(answer, CandidateSource.Policy, prompts[i].Seed)),
-                    .. (anchored?[i] ?? []).Select(answer => Stored(answer, CandidateSource.Anchor, ~prompts[i].Seed)),
+                    .. (_anchor is null ? [] : anchored[i]).Select(answer => Stored(answer, CandidateSource.Anchor, ~prompts[i].Seed)),
                 ],
                 Independent = false,        // two distributions
             };

@@ -64,7 +64,8 @@ public sealed class TrainingLoop(
             : null;
         using var anchor = _objective.Needs.HasFlag(ObjectiveNeeds.AnchorSamples) ? new AnchorAverage(policy) : null;
         using var optimizer = optim.AdamW(policy.Trained, options.LearningRate, 0.9, 0.99, weight_decay: options.WeightDecay);
-        using var rollouts = Rollouts(anchor is not null);
+        var clock = new RunClock(time);
+        using var rollouts = Rollouts(anchor is not null, clock);
         var window = new ReplayWindow(options.WindowGroups, run.Seed);
         var corpus = Corpus(window, teacher);
         var state = new TrainingState(run.Folder);
@@ -82,11 +83,13 @@ public sealed class TrainingLoop(
         else
         {
             corpus.ReadOn();
+            clock.Begin(RunPart.Evaluation);
             evaluator = Evaluator(corpus, options.EvaluationPrompts, cancellationToken);
             figures = new RunFigures(evaluator?.EvaluateStart(cancellationToken));
             watch.Forget(figures);
         }
 
+        clock.Begin(RunPart.Other);
         using var log = new RunLog(run.Folder, options.Steps, time, run.Resume ? (state.Exists ? step : BeforeTheStart) : null);
         Report(log, step == 0 ? figures.Start?.Sample : null);
         var builder = new BatchBuilder(options.TargetCandidates, options.CandidatesPerGroup, run.Seed);
@@ -105,16 +108,20 @@ public sealed class TrainingLoop(
             for (var i = 0; i < prompts.Length; i++, step++)
             {
                 var batches = builder.Build(Groups(prompts[i], fresh?[i]), step, options.MicroBatches);
+                clock.Begin(RunPart.Learner);
                 learner.Take(batches, step, meter);
+                clock.Begin(RunPart.Other);
                 if (step % options.LogEvery == 0 || step + 1 == options.Steps)
                 {
-                    log.Write(step, meter.Take(_rate.At(step)));
+                    log.Write(step, [.. meter.Take(_rate.At(step)), .. clock.Shares()], ShownOfStep);
                 }
             }
 
             if (evaluator is not null && (step == options.Steps || Passed(options.EvaluateEvery, step - prompts.Length, step)))
             {
+                clock.Begin(RunPart.Evaluation);
                 figures = watch.Add(figures, evaluator.Evaluate(step, policy, figures.Start!, cancellationToken), policy);
+                clock.Begin(RunPart.Other);
                 Report(log, figures.Last, figures.Stop);
             }
 
@@ -180,10 +187,10 @@ public sealed class TrainingLoop(
             needsQuantiles: trains && !_objective.Needs.HasFlag(ObjectiveNeeds.Teacher));
     }
 
-    private Rollouts? Rollouts(bool withAnchor) =>
+    private Rollouts? Rollouts(bool withAnchor, RunClock clock) =>
         (_objective.Needs & (ObjectiveNeeds.PolicySamples | ObjectiveNeeds.AnchorSamples)) == 0
             ? null
-            : new Rollouts(Path.Combine(run.Folder, "rollouts"), run.Start, withAnchor, onnx, inference, _sampling, score, run.Seed);
+            : new Rollouts(Path.Combine(run.Folder, "rollouts"), run.Start, withAnchor, onnx, inference, _sampling, score, run.Seed, clock);
 
     private HeldOutEvaluator? Evaluator(EpisodeCorpus corpus, int prompts, CancellationToken cancellationToken)
     {
@@ -192,6 +199,10 @@ public sealed class TrainingLoop(
             : [.. corpus.HeldOut.Take(prompts).Select(prompt => new HeldOutPrompt(prompt))];
         return heldOut.Count == 0 ? null : new HeldOutEvaluator(options, run, heldOut, score, judge, onnx, inference, _sampling);
     }
+
+    /// <summary>Where the time goes is for the log; the console has the figures of the losses.</summary>
+    private static bool ShownOfStep(string figure) =>
+        !figure.StartsWith("time/", StringComparison.Ordinal) && !figure.StartsWith("cpu/", StringComparison.Ordinal);
 
     private static void Report(RunLog log, HeldOutEvaluation? evaluation, StopReason? stop = null)
     {
