@@ -16,6 +16,7 @@ return args switch
     ["batch-memory", .. var rest] => await BatchMemoryBenchmark.Run(rest),
     ["training", .. var rest] => TrainingBenchmark.Run(rest),
     ["memory", .. var rest] => TrainingMemoryBenchmark.Run(rest),
+    ["rollouts", .. var rest] => RolloutBenchmark.Run(rest),
     ["swap", .. var rest] => SwapBenchmark.Run(rest),
     ["telemetry", .. var rest] => TelemetryBenchmark.Run(rest),
     ["load", .. var rest] => LoadBenchmark.Run(rest),
@@ -29,6 +30,6 @@ return args switch
 
 static int Usage()
 {
-    Console.Error.WriteLine("Usage: dotnet run -c Release --project perf/Serving.Benchmarks -- decode | prompt | soak | invariance | precision | score | batch | batch-kills | batch-memory | training | memory | swap | telemetry | load | overhead | append | crash | replay-age | distil");
+    Console.Error.WriteLine("Usage: dotnet run -c Release --project perf/Serving.Benchmarks -- decode | prompt | soak | invariance | precision | score | batch | batch-kills | batch-memory | training | memory | rollouts | swap | telemetry | load | overhead | append | crash | replay-age | distil");
     return 1;
 }

@@ -79,7 +79,8 @@ public sealed class TrainingLoop(
         using var head = _objective.Needs.HasFlag(ObjectiveNeeds.ValueHead) ? new ValueHead(policy.Config.HiddenSize) : null;
         Parameter[] trained = [.. policy.Trained, .. head?.parameters() ?? []];
         using var optimizer = optim.AdamW(trained, options.LearningRate, 0.9, 0.99, weight_decay: options.WeightDecay);
-        using var rollouts = Rollouts();
+        var clock = new RunClock(time);
+        using var rollouts = Rollouts(clock);
         var window = Window();
         var corpus = Corpus(window, teacher);
         var state = new TrainingState(run.Folder);
@@ -97,6 +98,7 @@ public sealed class TrainingLoop(
         else
         {
             corpus.ReadOn();
+            clock.Begin(RunPart.Evaluation);
             evaluator = Evaluator(corpus, options.EvaluationPrompts, cancellationToken);
             figures = new RunFigures(evaluator?.EvaluateStart(cancellationToken));
             if (evaluator is not null && run.Reference is not null)
@@ -107,6 +109,7 @@ public sealed class TrainingLoop(
             watch.Forget(figures);
         }
 
+        clock.Begin(RunPart.Other);
         using var log = new RunLog(run.Folder, options.Steps, time, run.Resume ? (state.Exists ? step : BeforeTheStart) : null);
         Report(log, step == 0 ? figures.Begun ?? figures.Start?.Sample : null);
         var builder = new BatchBuilder(options.TargetCandidates, options.CandidatesPerGroup, run.Seed);
@@ -125,17 +128,21 @@ public sealed class TrainingLoop(
             for (var i = 0; i < prompts.Length; i++, step++)
             {
                 var batches = builder.Build(Groups(prompts[i], fresh?[i]), step, options.MicroBatches);
+                clock.Begin(RunPart.Learner);
                 learner.Take(batches, step, meter);
+                clock.Begin(RunPart.Other);
                 meter.Add("replay/staleness", prompts[i].Average(group => group.Draw.Staleness));
                 if (step % options.LogEvery == 0 || step + 1 == options.Steps)
                 {
-                    log.Write(step, [.. meter.Take(_rate.At(step)), .. Figures(window, corpus)]);
+                    log.Write(step, [.. meter.Take(_rate.At(step)), .. Figures(window, corpus), .. clock.Shares()], ShownOfStep);
                 }
             }
 
             if (evaluator is not null && (step == options.Steps || Passed(options.EvaluateEvery, step - prompts.Length, step)))
             {
+                clock.Begin(RunPart.Evaluation);
                 figures = watch.Add(figures, evaluator.Evaluate(step, policy, figures.Start!, cancellationToken), policy);
+                clock.Begin(RunPart.Other);
                 Report(log, figures.Last, figures.Stop);
             }
 
@@ -230,10 +237,10 @@ public sealed class TrainingLoop(
         ("replay/skipped", corpus.Skipped),
     ];
 
-    private Rollouts? Rollouts() =>
+    private Rollouts? Rollouts(RunClock clock) =>
         _objective.Fresh == default
             ? null
-            : new Rollouts(Path.Combine(run.Folder, "rollouts"), run.Start, _objective.Fresh, onnx, inference, _sampling, score, run.Seed);
+            : new Rollouts(Path.Combine(run.Folder, "rollouts"), run.Start, _objective.Fresh, onnx, inference, _sampling, score, run.Seed, clock);
 
     private HeldOutEvaluator? Evaluator(EpisodeCorpus corpus, int prompts, CancellationToken cancellationToken)
     {
@@ -242,6 +249,10 @@ public sealed class TrainingLoop(
             : [.. corpus.HeldOut.Take(prompts).Select(prompt => new HeldOutPrompt(prompt))];
         return heldOut.Count == 0 ? null : new HeldOutEvaluator(options, run, heldOut, score, judge, onnx, inference, _sampling);
     }
+
+    /// <summary>Where the time goes is for the log; the console has the figures of the losses.</summary>
+    private static bool ShownOfStep(string figure) =>
+        !figure.StartsWith("time/", StringComparison.Ordinal) && !figure.StartsWith("cpu/", StringComparison.Ordinal);
 
     private static void Report(RunLog log, HeldOutEvaluation? evaluation, StopReason? stop = null)
     {
