@@ -8,7 +8,8 @@ namespace Serving.Benchmarks;
 
 /// <summary>
 /// Verb "append": the durable append of episodes of 16 candidates x 24 tokens behind 128 prompt tokens. As many as go in with many callers, and the time of one
-/// at the rates of serving, beside what an fsync of the same bytes costs on this disk in the same run: no append can be quicker.
+/// at the rates of serving, beside what an fsync of the same bytes costs on this disk in the same run: no append can be quicker. With --serving the
+/// same once more beside a server that answers Best-of-16 on all cores.
 /// </summary>
 internal static class AppendBenchmark
 {
@@ -27,7 +28,8 @@ internal static class AppendBenchmark
         var seconds = new Option<double>("--seconds") { DefaultValueFactory = _ => 5 };
         var rounds = new Option<int>("--rounds") { DefaultValueFactory = _ => 3 };
         var rates = new Option<int[]>("--rates") { DefaultValueFactory = _ => [50, 200], AllowMultipleArgumentsPerToken = true };
-        var command = new RootCommand("Durable appends.") { root, appenders, seconds, rounds, rates };
+        var serving = new Option<string?>("--serving") { Description = "Models of a server that generates beside the appends." };
+        var command = new RootCommand("Durable appends.") { root, appenders, seconds, rounds, rates, serving };
         command.SetAction(async (parsed, cancellationToken) =>
         {
             using var temporary = new TemporaryFolder();
@@ -44,6 +46,17 @@ internal static class AppendBenchmark
             foreach (var rate in parsed.GetValue(rates)!)
             {
                 await PacedAsync(Path.Combine(folder, $"rate-{rate}"), episodes, rate, parsed.GetValue(seconds) * 2, cancellationToken);
+            }
+
+            if (parsed.GetValue(serving) is { } models)
+            {
+                await using var beside = await ServingBeside.StartAsync(Path.GetFullPath(models), cancellationToken);
+                foreach (var rate in parsed.GetValue(rates)!)
+                {
+                    var answered = beside.Answered;
+                    await PacedAsync(Path.Combine(folder, $"serving-{rate}"), episodes, rate, parsed.GetValue(seconds) * 2, cancellationToken);
+                    Console.WriteLine($"  beside {beside.Answered - answered} answers of Best-of-16");
+                }
             }
         });
         return command.Parse(args).Invoke();

@@ -1,4 +1,5 @@
 using Serving.Benchmarks;
+using Serving.Benchmarks.Distil;
 
 // One verb per benchmark; each prints its own table and returns an exit code.
 return args switch
@@ -21,11 +22,12 @@ return args switch
     ["overhead", .. var rest] => OverheadBenchmark.Run(rest),
     ["append", .. var rest] => AppendBenchmark.Run(rest),
     ["crash", .. var rest] => CrashBenchmark.Run(rest),
+    ["distil", .. var rest] => await DistilBenchmark.Run(rest),
     _ => Usage(),
 };
 
 static int Usage()
 {
-    Console.Error.WriteLine("Usage: dotnet run -c Release --project perf/Serving.Benchmarks -- decode | prompt | soak | invariance | precision | score | batch | batch-kills | batch-memory | training | memory | rollouts | swap | telemetry | load | overhead | append | crash");
+    Console.Error.WriteLine("Usage: dotnet run -c Release --project perf/Serving.Benchmarks -- decode | prompt | soak | invariance | precision | score | batch | batch-kills | batch-memory | training | memory | rollouts | swap | telemetry | load | overhead | append | crash | distil");
     return 1;
 }

@@ -8,8 +8,9 @@ using Serving.Testing;
 namespace Serving.Benchmarks;
 
 /// <summary>
-/// Verb "telemetry": what metrics and traces cost. Three server processes answer the same Best-of-N requests in turn, block by block: nothing measured,
-/// metrics, metrics and traces sent to a collector in this process. Figures are ratios within a block, so that a noisy machine cancels out.
+/// Verb "telemetry": what metrics and traces cost. Servers answer the same Best-of-N requests in turn, block by block. Metrics are compared between processes: one with
+/// them, one without, and a second one without, which shows how far apart two equal processes lie. Traces are compared within one process: its callers ask for a trace
+/// (the sampled flag of traceparent), which goes to a collector in this process, or ask for none. Figures are ratios within a block, so that a noisy machine cancels out.
 /// </summary>
 internal static class TelemetryBenchmark
 {
@@ -29,61 +30,99 @@ internal static class TelemetryBenchmark
         using var folder = new TemporaryFolder();
         await using var collector = await OtlpReceiver.StartAsync(cancellationToken);
         await using var off = await ServerProcess.StartAsync(models, folder.File("off"), cancellationToken, "--Observability:Metrics=false");
+        await using var again = await ServerProcess.StartAsync(models, folder.File("again"), cancellationToken, "--Observability:Metrics=false");
         await using var metrics = await ServerProcess.StartAsync(models, folder.File("metrics"), cancellationToken);
         await using var traces = await ServerProcess.StartAsync(models, folder.File("traces"), cancellationToken, $"--Observability:OtlpEndpoint={collector.Address}");
-        (string Name, ServerProcess Server, HttpClient Client, List<(double PerSecond, double PerCpuSecond)> Speed)[] sides =
-        [
-            ("off", off, off.CreateClient(), []),
-            ("metrics", metrics, metrics.CreateClient(), []),
-            ("metrics and traces", traces, traces.CreateClient(), []),
-        ];
+        using var untraced = new Side("with a collector, not asked for traces", traces, sampled: false);
+        using var without = new Side("off", off, sampled: false);
+        using var another = new Side("off, another process", again, sampled: false, without);
+        using var measured = new Side("metrics", metrics, sampled: false, without);
+        using var traced = new Side("with a collector, every request traced", traces, sampled: true, untraced);
+        Side[] sides = [without, another, measured, untraced, traced];
         foreach (var side in sides)
         {
-            while (!(await side.Client.GetAsync(new Uri("/readyz", UriKind.Relative), cancellationToken)).IsSuccessStatusCode)
-            {
-                await Task.Delay(50, cancellationToken);
-            }
-
-            await BlockAsync(side.Server, side.Client, block: -1, requests, cancellationToken);      // compiles and warms
-            await BlockAsync(side.Server, side.Client, block: -2, requests, cancellationToken);
+            await side.ReadyAsync(cancellationToken);
+            await side.BlockAsync(block: -1, requests, cancellationToken);      // compiles and warms
+            await side.BlockAsync(block: -2, requests, cancellationToken);
+            side.Speed.Clear();
         }
 
         for (var block = 0; block < blocks; block++)
         {
             for (var i = 0; i < sides.Length; i++)
             {
-                var side = sides[(i + block) % sides.Length];
-                side.Speed.Add(await BlockAsync(side.Server, side.Client, block, requests, cancellationToken));
+                await sides[(i + block) % sides.Length].BlockAsync(block, requests, cancellationToken);
             }
         }
 
         Console.WriteLine($"{blocks} blocks of {requests} requests, Best-of-16, two at a time; tokens of all candidates; ratios: median of the blocks [quartiles]");
-        Console.WriteLine("| measured | tokens/CPU-s | of off | tokens/s | of off |");
-        Console.WriteLine("| --- | --- | --- | --- | --- |");
+        Console.WriteLine("| measured | tokens/CPU-s | ratio | tokens/s | ratio | to |");
+        Console.WriteLine("| --- | --- | --- | --- | --- | --- |");
         foreach (var side in sides)
         {
             Console.WriteLine(string.Create(
                 CultureInfo.InvariantCulture,
-                $"| {side.Name} | {Median(side.Speed.Select(s => s.PerCpuSecond)):F0} | {Ratio(s => s.PerCpuSecond)} | {Median(side.Speed.Select(s => s.PerSecond)):F0} | {Ratio(s => s.PerSecond)} |"));
-            side.Client.Dispose();
-
-            string Ratio(Func<(double PerSecond, double PerCpuSecond), double> of)
-            {
-                double[] ratios = [.. side.Speed.Zip(sides[0].Speed, (mine, without) => of(mine) / of(without)).Order()];
-                return string.Create(CultureInfo.InvariantCulture, $"{Median(ratios):F3} [{ratios[ratios.Length / 4]:F3}, {ratios[ratios.Length * 3 / 4]:F3}]");
-            }
+                $"| {side.Name} | {Median(side.Speed.Select(s => s.PerCpuSecond)):F0} | {side.Ratio(s => s.PerCpuSecond)} | {Median(side.Speed.Select(s => s.PerSecond)):F0} | {side.Ratio(s => s.PerSecond)} | {side.Baseline?.Name} |"));
         }
     }
 
-    /// <summary>The same requests for every server: description and seed depend on the block alone.</summary>
-    private static async Task<(double PerSecond, double PerCpuSecond)> BlockAsync(
-        ServerProcess server, HttpClient client, int block, int requests, CancellationToken cancellationToken)
+    private static double Median(IEnumerable<double> values)
     {
-        var tokens = 0;
-        var (cpu, watch) = (server.ProcessorTime, Stopwatch.StartNew());
-        await Parallel.ForAsync(0, requests, new ParallelOptions { MaxDegreeOfParallelism = 2, CancellationToken = cancellationToken }, async (i, token) =>
+        double[] ordered = [.. values.Order()];
+        return ordered[ordered.Length / 2];
+    }
+
+    /// <summary>One server as one kind of caller sees it.</summary>
+    private sealed class Side(string name, ServerProcess server, bool sampled, Side? baseline = null) : IDisposable
+    {
+        /// <summary>Traced requests have other numbers, for a server keeps the prompts that it has seen.</summary>
+        private const int Apart = 1_000_000;
+
+        private readonly HttpClient _client = server.CreateClient();
+
+        public string Name => name;
+
+        public Side? Baseline => baseline;
+
+        public List<(double PerSecond, double PerCpuSecond)> Speed { get; } = [];
+
+        public async Task ReadyAsync(CancellationToken cancellationToken)
         {
-            var number = (block * requests) + i;
+            while (!(await _client.GetAsync(new Uri("/readyz", UriKind.Relative), cancellationToken)).IsSuccessStatusCode)
+            {
+                await Task.Delay(50, cancellationToken);
+            }
+        }
+
+        /// <summary>Requests of one kind for every side: number and seed depend on the block alone.</summary>
+        public async Task BlockAsync(int block, int requests, CancellationToken cancellationToken)
+        {
+            var tokens = 0;
+            var (cpu, watch) = (server.ProcessorTime, Stopwatch.StartNew());
+            await Parallel.ForAsync(0, requests, new ParallelOptions { MaxDegreeOfParallelism = 2, CancellationToken = cancellationToken }, async (i, token) =>
+            {
+                using var response = await _client.SendAsync(RequestOf((block * requests) + i + (sampled ? Apart : 0)), token);
+                response.EnsureSuccessStatusCode();
+                var answer = JsonNode.Parse(await response.Content.ReadAsStringAsync(token))!;
+                Interlocked.Add(ref tokens, (int)answer["best_of_n"]!["tokens_spent"]!);
+            });
+            using (await _client.GetAsync(new Uri("/metrics", UriKind.Relative), cancellationToken))
+            {
+            }
+
+            Speed.Add((tokens / watch.Elapsed.TotalSeconds, tokens / (server.ProcessorTime - cpu).TotalSeconds));
+        }
+
+        public string Ratio(Func<(double PerSecond, double PerCpuSecond), double> of)
+        {
+            double[] ratios = [.. Speed.Zip((baseline ?? this).Speed, (mine, other) => of(mine) / of(other)).Order()];
+            return string.Create(CultureInfo.InvariantCulture, $"{Median(ratios):F3} [{ratios[ratios.Length / 4]:F3}, {ratios[ratios.Length * 3 / 4]:F3}]");
+        }
+
+        public void Dispose() => _client.Dispose();
+
+        private HttpRequestMessage RequestOf(int number)
+        {
             var body = new JsonObject
             {
                 ["model"] = "best-of-n",
@@ -96,21 +135,9 @@ internal static class TelemetryBenchmark
                     ["content"] = $"Library number {number} for reading, converting and plotting tables of measurements, with bindings for several languages.",
                 }),
             };
-            using var response = await client.PostAsJsonAsync(new Uri("/v1/chat/completions", UriKind.Relative), body, token);
-            response.EnsureSuccessStatusCode();
-            var answer = JsonNode.Parse(await response.Content.ReadAsStringAsync(token))!;
-            Interlocked.Add(ref tokens, (int)answer["best_of_n"]!["tokens_spent"]!);
-        });
-        using (await client.GetAsync(new Uri("/metrics", UriKind.Relative), cancellationToken))
-        {
+            var request = new HttpRequestMessage(HttpMethod.Post, new Uri("/v1/chat/completions", UriKind.Relative)) { Content = JsonContent.Create(body) };
+            request.Headers.Add("traceparent", $"00-{ActivityTraceId.CreateRandom()}-{ActivitySpanId.CreateRandom()}-{(sampled ? "01" : "00")}");
+            return request;
         }
-
-        return (tokens / watch.Elapsed.TotalSeconds, tokens / (server.ProcessorTime - cpu).TotalSeconds);
-    }
-
-    private static double Median(IEnumerable<double> values)
-    {
-        double[] ordered = [.. values.Order()];
-        return ordered[ordered.Length / 2];
     }
 }

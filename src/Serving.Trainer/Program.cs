@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Serving.Trainer.Datasets;
 using Serving.Trainer.Evaluation;
+using Serving.Trainer.Lab;
 using Serving.Trainer.Loop;
 using Serving.Trainer.Pretraining;
 using Serving.Trainer.ScorerTraining;
@@ -15,6 +16,7 @@ var root = new RootCommand("Trains policies and scorers for Serving, and distils
     SampleCommand.Create(),
     EvaluateCommand.Create(),
     RunCommand.Create(),
+    LabCommand.Create(),
 };
 
 try

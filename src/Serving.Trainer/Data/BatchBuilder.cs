@@ -34,7 +34,7 @@ public sealed class BatchBuilder(int targetCandidates, int candidatesPerGroup, u
                 own.Add(groups[number]);
             }
 
-            yield return new TokenBatch(own.Count, [.. entries], Pack(own, entries));
+            yield return new TokenBatch([.. own.Select(group => group.Draw)], [.. entries], Pack(own, entries));
         }
     }
 
@@ -81,12 +81,14 @@ public sealed class BatchBuilder(int targetCandidates, int candidatesPerGroup, u
             better[i] = group.Better(i);
         }
 
+        var advantages = GroupAdvantage.LeaveOneOut([.. group.Candidates.Select(candidate => candidate.Reward)]);
+
         if (candidatesPerGroup == 0 || candidatesPerGroup >= count)
         {
             for (var i = 0; i < count; i++)
             {
                 var weight = BestOfNWeights.Weight(better[i], count, drawn);
-                entries.Add(new BatchEntry(place, group.Candidates[i], group.Prompt.Length, better[i], count - 1, weight, Uniform: true));
+                entries.Add(Ranked(i, weight, uniform: true));
             }
 
             return;
@@ -95,17 +97,19 @@ public sealed class BatchBuilder(int targetCandidates, int candidatesPerGroup, u
         // One draw of Best-of-n for the weighted terms, and uniform draws for the quantile terms: a candidate that is here because
         // it ranks high would bias those, so it carries Uniform only if it was drawn again.
         var best = DrawBest(better, count, drawn, number, step);
-        var uniform = Subset(group, number, step);
-        foreach (var index in uniform)
+        var subset = Subset(group, number, step);
+        foreach (var index in subset)
         {
-            entries.Add(new BatchEntry(
-                place, group.Candidates[index], group.Prompt.Length, better[index], count - 1, index == best ? 1 : 0, Uniform: true));
+            entries.Add(Ranked(index, index == best ? 1 : 0, uniform: true));
         }
 
-        if (!uniform.Contains(best))
+        if (!subset.Contains(best))
         {
-            entries.Add(new BatchEntry(place, group.Candidates[best], group.Prompt.Length, better[best], count - 1, 1, Uniform: false));
+            entries.Add(Ranked(best, 1, uniform: false));
         }
+
+        BatchEntry Ranked(int index, double weight, bool uniform) =>
+            new(place, group.Candidates[index], group.Prompt.Length, better[index], count - 1, weight, uniform) { Advantage = advantages[index] };
     }
 
     private int DrawBest(int[] better, int count, int drawn, int number, long step)

@@ -21,6 +21,12 @@ public enum CandidateSource
 /// <param name="Source">Where it comes from.</param>
 public sealed record GroupCandidate(int[] Tokens, double SampledLogProb, double Reward, ulong TieKey, CandidateSource Source)
 {
+    /// <summary>Mean log-probability that the source entails its sentences, where a scorecard with entailment scored it.</summary>
+    public double? Entailment { get; init; }
+
+    /// <summary>log mu of every token under the distribution drawn from; empty where nothing asks for it. They sum to <see cref="SampledLogProb"/>.</summary>
+    public float[] TokenLogProbs { get; init; } = [];
+
     /// <summary>True when this one ranks strictly above: a higher reward, or an equal one and the higher key.</summary>
     public bool IsBetterThan(GroupCandidate other) => Reward > other.Reward || (Reward == other.Reward && TieKey > other.TieKey);
 }
@@ -33,6 +39,12 @@ public sealed record CandidateGroup
 
     /// <summary>What scorers see as the source of an answer.</summary>
     public required string Source { get; init; }
+
+    /// <summary>The policy that drew the logged answers; null when the episode does not name a version.</summary>
+    public PolicyVersion? DrawnBy { get; init; }
+
+    /// <summary>How replay came to hand it out.</summary>
+    public ReplayDraw Draw { get; init; } = ReplayDraw.Fresh;
 
     /// <summary>Token ids of the prompt, at least one.</summary>
     public required int[] Prompt { get; init; }

@@ -29,13 +29,19 @@ public sealed class EpisodeCorpus(
     /// <summary>Episodes read so far; store it to resume.</summary>
     public int Read { get; private set; }
 
+    /// <summary>Digest of the ids of those episodes in their order: another one after as many episodes is another log, or one from which some were deleted.</summary>
+    public ulong Digest { get; private set; }
+
     /// <summary>Episodes read that gave no group.</summary>
     public int Skipped { get; private set; }
 
     /// <summary>Prompts kept apart, each source once, in the order of the log.</summary>
     public IReadOnlyCollection<PromptText> HeldOut => _heldOut.Values;
 
-    /// <summary>Reads on, at most <paramref name="limit"/> episodes.</summary>
+    /// <summary>
+    /// Reads on, at most <paramref name="limit"/> episodes. When episodes were deleted that lay before the place reached, everything is read anew, so that
+    /// what was deleted is trained on no longer.
+    /// </summary>
     public void ReadOn(int limit = int.MaxValue)
     {
         if (limit <= 0)
@@ -43,9 +49,15 @@ public sealed class EpisodeCorpus(
             return;
         }
 
+        if (reader.HasLostItsPlace())
+        {
+            Restart();
+        }
+
         foreach (var episode in reader.ReadNew(limit))
         {
             Read++;
+            Digest = StepRandom.Digest($"{Digest:x16} {episode.Id}");
             if (EpisodeGroups.Read(episode, policy) is not { } group || !Fits(group) || (needsQuantiles && !group.HasQuantiles))
             {
                 Skipped++;
@@ -59,6 +71,14 @@ public sealed class EpisodeCorpus(
                 window.Add(group);
             }
         }
+    }
+
+    private void Restart()
+    {
+        reader.Rewind();
+        window.Clear();
+        _heldOut.Clear();
+        (Read, Skipped, Digest) = (0, 0, 0);
     }
 
     private bool Fits(CandidateGroup group) => group.Prompt.Length + group.Candidates.Max(candidate => candidate.Tokens.Length) <= longest;

@@ -29,7 +29,10 @@ public static class EpisodeGroups
                 return null;
             }
 
-            candidates[i] = new GroupCandidate(stored.Tokens, sampled, stored.Total, keys.Bits(0, (ulong)i), CandidateSource.Logged);
+            candidates[i] = new GroupCandidate(stored.Tokens, sampled, stored.Total, keys.Bits(0, (ulong)i), CandidateSource.Logged)
+            {
+                TokenLogProbs = stored.SampledLogProbs,
+            };
         }
 
         return candidates.Length == 0 || episode.PromptTokens.Length == 0
@@ -38,6 +41,7 @@ public static class EpisodeGroups
             {
                 Id = episode.Id,
                 Source = episode.Source,
+                DrawnBy = PolicyVersion.Of(episode.Policy),
                 Prompt = episode.PromptTokens,
                 Answers = [.. episode.Candidates.Select(candidate => candidate.Text)],
                 Candidates = candidates,

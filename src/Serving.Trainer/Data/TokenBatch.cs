@@ -11,10 +11,10 @@ namespace Serving.Trainer.Data;
 /// </summary>
 public sealed class TokenBatch : IDisposable
 {
-    internal TokenBatch(int groups, BatchEntry[] entries, IReadOnlyList<PackedRow> rows)
+    internal TokenBatch(ReplayDraw[] draws, BatchEntry[] entries, IReadOnlyList<PackedRow> rows)
     {
         Entries = entries;
-        Groups = groups;
+        Draws = draws;
         Tokens = rows.Sum(row => row.Tokens);
         var width = rows.Max(row => row.Tokens);
         var ids = new long[rows.Count * width];
@@ -83,7 +83,10 @@ public sealed class TokenBatch : IDisposable
     public IReadOnlyList<BatchEntry> Entries { get; }
 
     /// <summary>Groups in the batch; every sequence belongs to one.</summary>
-    public int Groups { get; }
+    public int Groups => Draws.Count;
+
+    /// <summary>How replay came to hand out every group.</summary>
+    public IReadOnlyList<ReplayDraw> Draws { get; }
 
     /// <summary>Tokens computed, without padding.</summary>
     public int Tokens { get; }
@@ -118,6 +121,9 @@ public sealed class TokenBatch : IDisposable
 public sealed record BatchEntry(
     int Group, GroupCandidate Candidate, int PromptLength, int Better, int Others, double BestWeight, bool Uniform)
 {
+    /// <summary>Its reward minus the mean reward of the others of its whole group; 0 where there are no quantiles.</summary>
+    public double Advantage { get; init; }
+
     /// <summary>Answer tokens.</summary>
     public int Tokens => Candidate.Tokens.Length;
 }

@@ -2,6 +2,7 @@ using Serving.Inference;
 using Serving.Models;
 using Serving.Onnx;
 using Serving.Trainer.Data;
+using Serving.Trainer.Objectives;
 using Serving.Trainer.Policy;
 
 namespace Serving.Trainer.Loop;
@@ -12,27 +13,27 @@ namespace Serving.Trainer.Loop;
 /// </summary>
 public sealed class Rollouts : IDisposable
 {
-    private const int AnchorAnswers = 2;
-
     private readonly ScratchPolicy _policy;
     private readonly ScratchPolicy? _anchor;
     private readonly SamplingParameters _sampling;
     private readonly AnswerScorer _score;
     private readonly StepRandom _random;
     private readonly RunClock _clock;
+    private readonly FreshAnswers _wanted;
 
     /// <param name="scratch">Folder for the weights.</param>
     /// <param name="like">Version that training began from.</param>
-    /// <param name="withAnchor">Also sample the anchor.</param>
+    /// <param name="wanted">Answers per prompt.</param>
     internal Rollouts(
-        string scratch, ModelFolder like, bool withAnchor, OnnxOptions onnx, InferenceOptions inference, SamplingParameters sampling, AnswerScorer score, ulong seed, RunClock clock)
+        string scratch, ModelFolder like, FreshAnswers wanted, OnnxOptions onnx, InferenceOptions inference, SamplingParameters sampling, AnswerScorer score, ulong seed, RunClock clock)
     {
         _clock = clock;
         _policy = new ScratchPolicy(Path.Combine(scratch, "policy"), like, "rollout-policy", onnx, inference);
-        _anchor = withAnchor ? new ScratchPolicy(Path.Combine(scratch, "anchor"), like, "rollout-anchor", onnx, inference) : null;
+        _anchor = wanted.Anchor > 0 ? new ScratchPolicy(Path.Combine(scratch, "anchor"), like, "rollout-anchor", onnx, inference) : null;
         _sampling = sampling;
         _score = score;
         _random = new StepRandom(seed, "rollout");
+        _wanted = wanted;
     }
 
     /// <summary>Loads the current weights into the engines.</summary>
@@ -43,7 +44,7 @@ public sealed class Rollouts : IDisposable
         _anchor?.Refresh(anchor ?? throw new ArgumentNullException(nameof(anchor)));
     }
 
-    /// <summary>One group per prompt: one answer of the policy, then two of the anchor where there is one.</summary>
+    /// <summary>One group per prompt: the answers of the policy, then those of the anchor, as many as wanted.</summary>
     /// <param name="steps">The prompts of several steps, so that the engine's batches are full.</param>
     /// <param name="firstStep">Number of the first one.</param>
     public IReadOnlyList<IReadOnlyList<CandidateGroup>> Sample(
@@ -52,9 +53,9 @@ public sealed class Rollouts : IDisposable
         var prompts = steps.SelectMany((groups, s) => groups.Select((group, g) => (
             Prompt: group.Asked, Seed: _random.Bits((ulong)(firstStep + s), (ulong)g)))).ToArray();
         _clock.Begin(RunPart.Rollouts);
-        var drawn = Sampling.Draw(_policy.Loaded, prompts, _sampling, 1, cancellationToken);
+        var drawn = Sampling.Draw(_policy.Loaded, prompts, _sampling, _wanted.Policy, cancellationToken);
         (PromptText Prompt, ulong Seed)[] anchorPrompts = _anchor is null ? [] : [.. prompts.Select(prompt => (prompt.Prompt, ~prompt.Seed))];
-        var anchorDrawn = _anchor is null ? [] : Sampling.Draw(_anchor.Loaded, anchorPrompts, _sampling, AnchorAnswers, cancellationToken);
+        var anchorDrawn = _anchor is null ? [] : Sampling.Draw(_anchor.Loaded, anchorPrompts, _sampling, _wanted.Anchor, cancellationToken);
         _clock.Begin(RunPart.Scoring);
         var scored = Sampling.Score([.. prompts, .. anchorPrompts], [.. drawn, .. anchorDrawn], _score, cancellationToken);
         _clock.Begin(RunPart.Other);
@@ -90,5 +91,8 @@ public sealed class Rollouts : IDisposable
         answer.Candidate.SampledLogProbs.Sum(logProb => (double)logProb),
         answer.Score.Total,
         _random.Bits(seed, (ulong)answer.Candidate.Index),
-        source);
+        source)
+    {
+        Entailment = answer.Score.Values.Where(value => value.Key == "entailment").Select(value => (double?)value.Value).FirstOrDefault(),
+    };
 }

@@ -20,7 +20,7 @@ internal static class RunCommand
 
     public static Command Create()
     {
-        var recipe = new Option<string?>("--recipe") { Description = "bond, jbond, gkd, or several joined by \"+\" (Trainer:Recipe)." };
+        var recipe = new Option<string?>("--recipe") { Description = "bond, full-bond, jbond, bonbon, gkd, seqkd, gkd-reward, reinforce, entailment, off-policy, or several joined by \"+\" (Trainer:Recipe)." };
         var episodes = new Option<string>("--episodes") { Required = true, Description = "Root of the episode log." };
         var models = new Option<string>("--models") { DefaultValueFactory = _ => "models", Description = "Registry root." };
         var start = new Option<string>("--start") { Required = true, Description = "Version to train, NAME or NAME@VERSION." };

@@ -1,5 +1,6 @@
 using System.ComponentModel.DataAnnotations;
 using Microsoft.Extensions.Options;
+using Serving.Trainer.Objectives;
 using Serving.Trainer.Policy;
 
 namespace Serving.Trainer.Loop;
@@ -9,9 +10,14 @@ public sealed class TrainerOptions : IValidatableObject
 {
     public const string Section = "Trainer";
 
-    /// <summary>Objectives joined by "+": bond (from logged groups), jbond (online), gkd.</summary>
+    private const string Names = "bond|full-bond|jbond|bonbon|gkd|seqkd|gkd-reward|reinforce|entailment|off-policy";
+
+    /// <summary>
+    /// Objectives joined by "+": bond, bonbon, seqkd, off-policy (from logged groups), gkd (from logged groups, own answers or both), full-bond, jbond, gkd-reward, reinforce,
+    /// entailment (online).
+    /// </summary>
     [Required]
-    [RegularExpression(@"(bond|jbond|gkd)(\+(bond|jbond|gkd))*", ErrorMessage = "Trainer:Recipe must name bond, jbond or gkd, joined by \"+\".")]
+    [RegularExpression("(" + Names + @")(\+(" + Names + "))*", ErrorMessage = "Trainer:Recipe must be one of " + Names + ", or several joined by \"+\".")]
     public string Recipe { get; set; } = "bond+gkd";
 
     [Range(1, 10_000_000)]
@@ -136,10 +142,36 @@ public sealed class TrainerOptions : IValidatableObject
     public BondOptions Bond { get; set; } = new();
 
     [ValidateObjectMembers]
+    public FullBondOptions FullBond { get; set; } = new();
+
+    [ValidateObjectMembers]
     public JBondOptions JBond { get; set; } = new();
 
     [ValidateObjectMembers]
+    public BonBonOptions BonBon { get; set; } = new();
+
+    [ValidateObjectMembers]
     public GkdOptions Gkd { get; set; } = new();
+
+    [ValidateObjectMembers]
+    public SeqKdOptions SeqKd { get; set; } = new();
+
+    [ValidateObjectMembers]
+    public GkdRewardOptions GkdReward { get; set; } = new();
+
+    [ValidateObjectMembers]
+    public ReinforceOptions Reinforce { get; set; } = new();
+
+    [ValidateObjectMembers]
+    public EntailmentOptions Entailment { get; set; } = new();
+
+    [ValidateObjectMembers]
+    public OffPolicyOptions OffPolicy { get; set; } = new();
+
+    [ValidateObjectMembers]
+    public ReplayOptions Replay { get; set; } = new();
+
+    internal bool IsOffPolicy => Recipe.Split('+').Contains("off-policy");
 
     public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)
     {
@@ -148,6 +180,31 @@ public sealed class TrainerOptions : IValidatableObject
             yield return new ValidationResult(
                 $"Trainer:MicroBatches ({MicroBatches}) must divide Trainer:GroupsPerStep ({GroupsPerStep}): parts of one size add up to the step's gradient.",
                 [nameof(MicroBatches)]);
+        }
+
+        if (Gkd.Divergence != DivergenceFamily.JensenShannon && Gkd.Beta >= 1)
+        {
+            yield return new ValidationResult(
+                $"Trainer:Gkd:Beta ({Gkd.Beta}) must be below 1 with Trainer:Gkd:Divergence {Gkd.Divergence}: at 1 both sides are the same.", [nameof(Gkd)]);
+        }
+
+        if (Replay.Priorities && !IsOffPolicy)
+        {
+            yield return new ValidationResult(
+                $"Trainer:Replay:Priorities needs the recipe off-policy: the losses of \"{Recipe}\" carry no importance weights, so draws by priority would bias them.",
+                [nameof(Replay)]);
+        }
+
+        if (OffPolicy.ValueHead && OffPolicy.Correction != "v-trace")
+        {
+            yield return new ValidationResult(
+                $"Trainer:OffPolicy:ValueHead learns the targets of v-trace; Trainer:OffPolicy:Correction is \"{OffPolicy.Correction}\".", [nameof(OffPolicy)]);
+        }
+
+        if (OffPolicy.CBar > OffPolicy.RhoBar)
+        {
+            yield return new ValidationResult(
+                $"Trainer:OffPolicy:CBar ({OffPolicy.CBar}) must be at most Trainer:OffPolicy:RhoBar ({OffPolicy.RhoBar}).", [nameof(OffPolicy)]);
         }
     }
 }
@@ -192,6 +249,10 @@ public sealed class JBondOptions
     /// <summary>eta: share of the policy's weights that the anchor takes over at every step.</summary>
     [Range(0, 1.0)]
     public double AnchorRate { get; set; } = 0.02;
+
+    /// <summary>Steps after which the policy replaces the anchor at once (iterated BOND, with an AnchorRate of 0); 0 = never.</summary>
+    [Range(0, 10_000_000)]
+    public int AnchorEvery { get; set; }
 }
 
 /// <summary>The objective "gkd" (arXiv:2306.13649).</summary>
@@ -201,9 +262,17 @@ public sealed class GkdOptions
     [Range(0, 1e6)]
     public double Weight { get; set; } = 50;
 
-    /// <summary>0 = forward KL, 1 = reverse KL, between them the generalised Jensen-Shannon divergence.</summary>
+    /// <summary>Family of the divergence: JensenShannon, SkewForward or SkewReverse (DistiLLM).</summary>
+    [EnumDataType(typeof(DivergenceFamily))]
+    public DivergenceFamily Divergence { get; set; }
+
+    /// <summary>Of JensenShannon: 0 = forward KL, 1 = reverse KL, between them the generalised divergence. Of the skewed ones: their alpha, 0.1 in the paper.</summary>
     [Range(0, 1.0)]
     public double Beta { get; set; }
+
+    /// <summary>The teacher's likeliest tokens that are told apart, all others being one bucket: what stored log-probs would tell; 0 = all.</summary>
+    [Range(0, 1_000_000)]
+    public int TeacherTopK { get; set; }
 
     /// <summary>Share of the student's own answers; above 0 needs rollouts.</summary>
     [Range(0, 1.0)]

@@ -8,6 +8,7 @@ using Serving.Trainer.Objectives;
 using Serving.Trainer.Policy;
 using Serving.Trainer.Pretraining;
 using TorchSharp;
+using TorchSharp.Modules;
 using static TorchSharp.torch;
 
 namespace Serving.Trainer.Loop;
@@ -33,6 +34,9 @@ public sealed class TrainingLoop(
 {
     /// <summary>A run that was killed before its first checkpoint begins anew, and so does its log.</summary>
     private const int BeforeTheStart = -1;
+
+    /// <summary>Versions that "off-policy" looks back unless told otherwise.</summary>
+    private const int OffPolicyStaleness = 4;
 
     private readonly IObjective _objective = Recipe.Build(options);
     private readonly SamplingParameters _sampling = new() { Temperature = (float)options.Temperature, MaxTokens = options.MaxTokens };
@@ -62,21 +66,24 @@ public sealed class TrainingLoop(
         using var teacher = _objective.Needs.HasFlag(ObjectiveNeeds.Teacher)
             ? Load((run.Teacher ?? throw new InvalidOperationException($"The recipe \"{options.Recipe}\" needs a teacher; name one with --teacher.")).Path)
             : null;
-        using var anchor = _objective.Needs.HasFlag(ObjectiveNeeds.AnchorSamples) ? new AnchorAverage(policy) : null;
-        using var optimizer = optim.AdamW(policy.Trained, options.LearningRate, 0.9, 0.99, weight_decay: options.WeightDecay);
+        using var anchor = (_objective.Needs & (ObjectiveNeeds.AnchorSamples | ObjectiveNeeds.Anchor)) != 0 ? new AnchorAverage(policy) : null;
+        using var start = _objective.Needs.HasFlag(ObjectiveNeeds.Start) ? Load(run.Start.Path) : null;
+        using var head = _objective.Needs.HasFlag(ObjectiveNeeds.ValueHead) ? new ValueHead(policy.Config.HiddenSize) : null;
+        Parameter[] trained = [.. policy.Trained, .. head?.parameters() ?? []];
+        using var optimizer = optim.AdamW(trained, options.LearningRate, 0.9, 0.99, weight_decay: options.WeightDecay);
         var clock = new RunClock(time);
-        using var rollouts = Rollouts(anchor is not null, clock);
-        var window = new ReplayWindow(options.WindowGroups, run.Seed);
+        using var rollouts = Rollouts(clock);
+        var window = Window();
         var corpus = Corpus(window, teacher);
         var state = new TrainingState(run.Folder);
-        var gradients = new GradientStep(policy.Trained, optimizer, options.ClipNorm);
-        var learner = new LearnerStep(options, _objective, policy, anchor, teacher, gradients, _rate);
+        var gradients = new GradientStep(trained, optimizer, options.ClipNorm);
+        var learner = new LearnerStep(options, _objective, new StepModels(policy, anchor, teacher, start, head), window, gradients, _rate);
         var watch = new RunWatch(new StopRules(options.Stop, options.TargetCandidates, LearnsFromAnother), options, run.Folder);
         var (step, figures) = (0, new RunFigures(null));
         HeldOutEvaluator? evaluator;
         if (run.Resume && state.Exists)
         {
-            (step, figures) = Resume(state, policy, anchor, optimizer, window, corpus);
+            (step, figures) = Resume(state, policy, anchor, optimizer, window, corpus, head);
             figures = figures.Stop is null ? figures : watch.Judge(figures, policy);
             evaluator = Evaluator(corpus, figures.Start?.Sample.Prompts ?? 0, cancellationToken);
         }
@@ -111,9 +118,10 @@ public sealed class TrainingLoop(
                 clock.Begin(RunPart.Learner);
                 learner.Take(batches, step, meter);
                 clock.Begin(RunPart.Other);
+                meter.Add("replay/staleness", prompts[i].Average(group => group.Draw.Staleness));
                 if (step % options.LogEvery == 0 || step + 1 == options.Steps)
                 {
-                    log.Write(step, [.. meter.Take(_rate.At(step)), .. clock.Shares()], ShownOfStep);
+                    log.Write(step, [.. meter.Take(_rate.At(step)), .. Figures(window, corpus), .. clock.Shares()], ShownOfStep);
                 }
             }
 
@@ -127,7 +135,13 @@ public sealed class TrainingLoop(
 
             if (step - saved >= options.CheckpointEvery || step == options.Steps || figures.Stop is not null || cancellationToken.IsCancellationRequested)
             {
-                state.Save(step, policy, anchor, optimizer, new ReplayState(corpus.Read, window.Cursor, RunSettings.Digest(options, run), figures));
+                state.Save(
+                    step,
+                    policy,
+                    anchor,
+                    optimizer,
+                    new ReplayState(corpus.Read, window.Cursor, RunSettings.Digest(options, run), figures, corpus.Digest, window.Priorities),
+                    head);
                 watch.Forget(figures);
                 saved = step;
             }
@@ -153,9 +167,9 @@ public sealed class TrainingLoop(
     ];
 
     private (int Step, RunFigures Figures) Resume(
-        TrainingState state, PolicyModule policy, AnchorAverage? anchor, optim.Optimizer optimizer, ReplayWindow window, EpisodeCorpus corpus)
+        TrainingState state, PolicyModule policy, AnchorAverage? anchor, optim.Optimizer optimizer, ReplayWindow window, EpisodeCorpus corpus, ValueHead? head)
     {
-        var (step, replay) = state.Restore(policy, anchor, optimizer);
+        var (step, replay) = state.Restore(policy, anchor, optimizer, head);
         if (replay.Settings != RunSettings.Digest(options, run))
         {
             throw new InvalidOperationException(
@@ -170,7 +184,14 @@ public sealed class TrainingLoop(
                 $"{run.Episodes}: the checkpoint had read {replay.Episodes} episodes, but the log now holds {corpus.Read}. Use the log of the run.");
         }
 
-        window.Restore(replay.Cursor);
+        if (replay.Log != 0 && replay.Log != corpus.Digest)
+        {
+            throw new InvalidOperationException(
+                $"{run.Episodes}: these are not the {replay.Episodes} episodes that the checkpoint had read: some were deleted since, or it is another log. "
+                + "What was deleted must not be trained on further: begin anew in another --run folder.");
+        }
+
+        window.Restore(replay.Cursor, replay.Priorities);
         return (step, replay.Figures);
     }
 
@@ -187,10 +208,26 @@ public sealed class TrainingLoop(
             needsQuantiles: trains && !_objective.Needs.HasFlag(ObjectiveNeeds.Teacher));
     }
 
-    private Rollouts? Rollouts(bool withAnchor, RunClock clock) =>
-        (_objective.Needs & (ObjectiveNeeds.PolicySamples | ObjectiveNeeds.AnchorSamples)) == 0
+    private ReplayWindow Window() => new(
+        options.WindowGroups,
+        run.Seed,
+        options.Replay.Priorities ? new ReplayPriorities(options.Replay.Eta, options.Replay.Alpha, options.Replay.Beta) : null,
+        options.Replay.MaxStaleness ?? (options.IsOffPolicy ? OffPolicyStaleness : null),
+        PolicyVersion.Of(run.Start.Id));
+
+    /// <summary>What replay holds and what it let go.</summary>
+    private static (string Name, double Value)[] Figures(ReplayWindow window, EpisodeCorpus corpus) =>
+    [
+        ("replay/groups", window.Count),
+        ("replay/dropped", window.Dropped),
+        ("replay/stale", window.Stale),
+        ("replay/skipped", corpus.Skipped),
+    ];
+
+    private Rollouts? Rollouts(RunClock clock) =>
+        _objective.Fresh == default
             ? null
-            : new Rollouts(Path.Combine(run.Folder, "rollouts"), run.Start, withAnchor, onnx, inference, _sampling, score, run.Seed, clock);
+            : new Rollouts(Path.Combine(run.Folder, "rollouts"), run.Start, _objective.Fresh, onnx, inference, _sampling, score, run.Seed, clock);
 
     private HeldOutEvaluator? Evaluator(EpisodeCorpus corpus, int prompts, CancellationToken cancellationToken)
     {

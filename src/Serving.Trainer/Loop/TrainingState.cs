@@ -16,13 +16,14 @@ internal sealed class TrainingState(string run)
 {
     private const string AnchorFile = "anchor.safetensors";
     private const string ReplayFile = "replay.json";
+    private const string ValueFile = "value.safetensors";
 
     private readonly RunCheckpoint _checkpoint = new(run);
 
     public bool Exists => _checkpoint.Exists;
 
     /// <param name="step">The step that comes next.</param>
-    public void Save(int step, PolicyModule policy, AnchorAverage? anchor, optim.Optimizer optimizer, ReplayState replay) =>
+    public void Save(int step, PolicyModule policy, AnchorAverage? anchor, optim.Optimizer optimizer, ReplayState replay, ValueHead? head = null) =>
         _checkpoint.Save(
             step,
             path =>
@@ -33,12 +34,13 @@ internal sealed class TrainingState(string run)
                     PolicyWeights.WriteTensors(anchor.Module, Beside(path, AnchorFile));
                 }
 
+                head?.Write(Beside(path, ValueFile));
                 File.WriteAllText(Beside(path, ReplayFile), JsonSerializer.Serialize(replay));
             },
             ((OptimizerHelper)optimizer).save_state_dict);
 
     /// <summary>Restores everything; returns the step to go on with and what replay had read.</summary>
-    public (int Step, ReplayState Replay) Restore(PolicyModule policy, AnchorAverage? anchor, optim.Optimizer optimizer)
+    public (int Step, ReplayState Replay) Restore(PolicyModule policy, AnchorAverage? anchor, optim.Optimizer optimizer, ValueHead? head = null)
     {
         ReplayState? replay = null;
         var step = _checkpoint.Restore(
@@ -50,6 +52,7 @@ internal sealed class TrainingState(string run)
                     Read(Beside(path, AnchorFile), anchor.Module);
                 }
 
+                head?.Read(Beside(path, ValueFile));
                 replay = JsonSerializer.Deserialize<ReplayState>(File.ReadAllText(Beside(path, ReplayFile)));
             },
             ((OptimizerHelper)optimizer).load_state_dict).Step;
@@ -90,4 +93,7 @@ internal sealed class TrainingState(string run)
 /// <param name="Cursor">Where the replay window stands.</param>
 /// <param name="Settings">Digest of the options and the models, which must be the same to go on.</param>
 /// <param name="Figures">What was measured so far.</param>
-internal sealed record ReplayState(int Episodes, ReplayCursor Cursor, string Settings, RunFigures Figures);
+/// <param name="Log">Digest of the episodes read; 0 in checkpoints from before there was one.</param>
+/// <param name="Priorities">Priorities of the groups in the window, oldest first; null without.</param>
+internal sealed record ReplayState(
+    int Episodes, ReplayCursor Cursor, string Settings, RunFigures Figures, ulong Log = 0, double[]? Priorities = null);

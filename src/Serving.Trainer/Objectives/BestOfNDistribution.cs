@@ -61,6 +61,13 @@ public static class BestOfNDistribution
         return [.. reference.Select((p, i) => p == 0 ? 0 : p * Math.Exp(LogWeight(below[i], upTo[i], candidates)))];
     }
 
+    /// <summary>log pi_BoN(y) for every answer y, of a reference with no zeros: finite where the probability itself is too small for a double.</summary>
+    public static double[] LogProbabilities(IReadOnlyList<double> reference, IReadOnlyList<double> rewards, int candidates)
+    {
+        var (below, upTo) = Quantiles(reference, rewards);
+        return [.. reference.Select((p, i) => Math.Log(p) + LogWeight(below[i], upTo[i], candidates))];
+    }
+
     /// <summary>KL(BoN || reference) = log N - (N-1)/N when no two draws can coincide; an upper bound otherwise.</summary>
     public static double LargestDivergence(int candidates) => Math.Log(candidates) - ((candidates - 1.0) / candidates);
 }

@@ -19,7 +19,7 @@ public sealed class BonSftObjective : IObjective
         var entries = inputs.Batch.Entries;
         var groups = entries.Where(entry => entry.BestWeight > 0).Select(entry => entry.Group).Distinct().Count();
         var weights = inputs.Row(entries.Select(entry => entry.BestWeight / Math.Max(1, groups)));       // [B]
-        var loss = -(inputs.LogProbs * weights).sum();
+        var loss = BonSftLoss.Weighted(inputs.LogProbs, weights);
         inputs.Report("sft", loss);
         return loss;
     }

@@ -25,12 +25,14 @@ public static class ChunkedDivergence
     /// <param name="teacher">Projects <paramref name="teacherHidden"/>; no gradient.</param>
     /// <param name="teacherHidden">[R, d'], no gradient.</param>
     /// <param name="weights">[R].</param>
-    /// <param name="beta">As in <see cref="JensenShannon.PerToken"/>.</param>
+    /// <param name="divergence">D.</param>
     /// <param name="temperature">As in <see cref="JensenShannon.PerToken"/>.</param>
     /// <param name="chunk">Rows per chunk.</param>
+    /// <param name="teacherTopK">The teacher's tokens that are told apart (<see cref="TopKTail"/>); 0 = all.</param>
     /// <returns>Scalar.</returns>
     public static Tensor WeightedSum(
-        PolicyModule student, Tensor hidden, PolicyModule teacher, Tensor teacherHidden, Tensor weights, double beta, double temperature, int chunk)
+        PolicyModule student, Tensor hidden, PolicyModule teacher, Tensor teacherHidden, Tensor weights, TokenDivergence divergence, double temperature, int chunk,
+        int teacherTopK = 0)
     {
         using var scope = NewDisposeScope();
         var head = student.Head ?? student.Embedding;
@@ -48,7 +50,7 @@ public static class ChunkedDivergence
                 teacherLogits = teacher.Project(teacherHidden.narrow(0, start, length));                           // [C, V]
             }
 
-            var perToken = JensenShannon.PerToken(student.Project(rows), teacherLogits, beta, temperature);        // [C]
+            var perToken = Divergence(divergence, student.Project(rows), teacherLogits, temperature, teacherTopK);        // [C]
             var sum = (perToken * weights.narrow(0, start, length)).sum();
             var gradients = autograd.grad([sum], headSlope is null ? [rows] : [rows, head]);
             slopes.Add(gradients[0].MoveToOuterDisposeScope());
@@ -62,5 +64,16 @@ public static class ChunkedDivergence
         var linear = (hidden * cat(slopes, 0)).sum();
         linear = headSlope is null ? linear : linear + (head * headSlope).sum();
         return (linear - linear.detach() + value).MoveToOuterDisposeScope();
+    }
+
+    private static Tensor Divergence(TokenDivergence divergence, Tensor student, Tensor teacher, double temperature, int teacherTopK)
+    {
+        if (teacherTopK == 0)
+        {
+            return divergence.PerToken(student, teacher, temperature);
+        }
+
+        var (ids, logProbs) = TopKTail.Of(teacher, teacherTopK, temperature);
+        return divergence.PerToken(TopKTail.Buckets(student, ids, temperature), TopKTail.Stored(logProbs));
     }
 }

@@ -6,13 +6,14 @@ namespace Serving.Trainer.Objectives;
 
 /// <summary>
 /// Generalised knowledge distillation (GKD, arXiv:2306.13649): (1-lambda) E_data D + lambda E_student D, with D the mean over an answer's tokens of
-/// JSD(beta)(teacher || student). Both expectations are taken in every step instead of tossing a coin per step as algorithm 1 does: the same
+/// a divergence between teacher and student. Both expectations are taken in every step instead of tossing a coin per step as algorithm 1 does: the same
 /// mean with less variance. No gradient flows through the sampling of answers.
 /// </summary>
-/// <param name="beta">0 = forward KL, 1 = reverse KL, between them the generalised Jensen-Shannon divergence.</param>
+/// <param name="divergence">D, token by token.</param>
 /// <param name="lambda">Share of the student's own answers.</param>
 /// <param name="temperature">Both models' logits are divided by it.</param>
-public sealed class GkdObjective(double beta, double lambda, double temperature) : IObjective
+/// <param name="teacherTopK">The teacher's tokens that are told apart, the others being one bucket; 0 = all.</param>
+public sealed class GkdObjective(TokenDivergence divergence, double lambda, double temperature, int teacherTopK = 0) : IObjective
 {
     public string Name => "gkd";
 
@@ -36,7 +37,7 @@ public sealed class GkdObjective(double beta, double lambda, double temperature)
         }).ToArray();
         var weights = inputs.Row(entries.SelectMany((entry, b) => Enumerable.Repeat(shares[b] / entry.Tokens, entry.Tokens)));       // [R]
         var loss = ChunkedDivergence.WeightedSum(
-            inputs.Policy, inputs.Hidden, inputs.Teacher, inputs.TeacherHidden, weights, beta, temperature, ChunkedDivergence.RowsFor(inputs.Policy));
+            inputs.Policy, inputs.Hidden, inputs.Teacher, inputs.TeacherHidden, weights, divergence, temperature, ChunkedDivergence.RowsFor(inputs.Policy), teacherTopK);
         inputs.Report("gkd", loss);
         return loss;
     }

@@ -20,7 +20,7 @@ public static class JBondLoss
     public static Tensor Mean(Tensor policy, Tensor anchor, Tensor best, Tensor reward, double beta, double gamma, double clip)
     {
         using var scope = NewDisposeScope();
-        var advantage = LeaveOneOut(Returns(policy, anchor, reward)).clamp(-clip, clip);
+        var advantage = LeaveOneOutBaseline.Subtract(Returns(policy, anchor, reward)).clamp(-clip, clip);
         return PerPrompt(policy, anchor, best, advantage, beta, gamma).mean().MoveToOuterDisposeScope();
     }
 
@@ -50,14 +50,5 @@ public static class JBondLoss
     {
         using var scope = NewDisposeScope();
         return (reward - (policy.detach() - anchor.detach())).MoveToOuterDisposeScope();
-    }
-
-    /// <summary>R - B with B the mean of the other entries; R itself when there is no other.</summary>
-    /// <param name="returns">[P].</param>
-    public static Tensor LeaveOneOut(Tensor returns)
-    {
-        using var scope = NewDisposeScope();
-        var count = returns.shape[0];
-        return (count == 1 ? returns.alias() : (returns - returns.mean()) * (count / (count - 1.0))).MoveToOuterDisposeScope();
     }
 }

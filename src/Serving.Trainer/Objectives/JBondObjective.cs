@@ -24,12 +24,12 @@ public sealed class JBondObjective(double beta, double gamma, double clip) : IOb
         foreach (var group in inputs.Batch.Entries.Select((entry, row) => (entry, row)).GroupBy(pair => pair.entry.Group))
         {
             var anchors = group.Where(pair => pair.entry.Candidate.Source == CandidateSource.Anchor).ToArray();
-            if (anchors.Length != 2)
+            if (anchors.Length < 2)
             {
                 continue;        // a logged group
             }
 
-            var policy = group.Single(pair => pair.entry.Candidate.Source == CandidateSource.Policy);
+            var policy = group.First(pair => pair.entry.Candidate.Source == CandidateSource.Policy);
             var (first, second) = (anchors[0].entry.Candidate, anchors[1].entry.Candidate);
             samples.Add(policy.row);
             bests.Add(first.IsBetterThan(second) ? anchors[0].row : anchors[1].row);

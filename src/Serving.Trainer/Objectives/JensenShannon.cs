@@ -22,17 +22,8 @@ public static class JensenShannon
     {
         ArgumentOutOfRangeException.ThrowIfNegative(beta);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(beta, 1);
-        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(temperature);
-        if (!studentLogits.shape.AsSpan().SequenceEqual(teacherLogits.shape))
-        {
-            throw new ArgumentException(
-                $"Student logits [{string.Join(", ", studentLogits.shape)}] and teacher logits [{string.Join(", ", teacherLogits.shape)}] differ: "
-                + "both models must share one tokenizer.");
-        }
-
         using var scope = NewDisposeScope();
-        var logQ = special.log_softmax(Scaled(studentLogits, temperature), -1);               // [R, V]
-        var logP = special.log_softmax(Scaled(teacherLogits.detach(), temperature), -1);      // [R, V]
+        var (logQ, logP) = LogProbs(studentLogits, teacherLogits, temperature);
         Tensor terms;
         if (beta == 0)
         {
@@ -49,6 +40,20 @@ public static class JensenShannon
         }
 
         return terms.sum(-1).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>log Q and log P at a temperature, [R, V] each; no gradient flows into P.</summary>
+    internal static (Tensor LogQ, Tensor LogP) LogProbs(Tensor studentLogits, Tensor teacherLogits, double temperature)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(temperature);
+        if (!studentLogits.shape.AsSpan().SequenceEqual(teacherLogits.shape))
+        {
+            throw new ArgumentException(
+                $"Student logits [{string.Join(", ", studentLogits.shape)}] and teacher logits [{string.Join(", ", teacherLogits.shape)}] differ: "
+                + "both models must share one tokenizer.");
+        }
+
+        return (special.log_softmax(Scaled(studentLogits, temperature), -1), special.log_softmax(Scaled(teacherLogits.detach(), temperature), -1));
     }
 
     private static Tensor Scaled(Tensor logits, double temperature) => temperature == 1 ? logits : logits / temperature;

@@ -14,12 +14,24 @@ namespace Serving.Trainer.Objectives;
 /// <param name="temperature">Temperature that the policy is served at: log pi of the policy and its anchor are taken under it.</param>
 /// <param name="anchor">The moving anchor, where an objective needs it.</param>
 /// <param name="teacher">The frozen teacher, where an objective needs it.</param>
+/// <param name="start">The frozen policy that the run began from, where an objective needs it.</param>
+/// <param name="head">The value head, where an objective needs it.</param>
 public sealed class ObjectiveInputs(
-    PolicyModule policy, TokenBatch batch, double temperature = 1, PolicyModule? anchor = null, PolicyModule? teacher = null)
+    PolicyModule policy,
+    TokenBatch batch,
+    double temperature = 1,
+    PolicyModule? anchor = null,
+    PolicyModule? teacher = null,
+    PolicyModule? start = null,
+    ValueHead? head = null)
 {
     private readonly SortedDictionary<string, Tensor> _figures = new(StringComparer.Ordinal);
     private Tensor? _hidden;
     private Tensor? _teacherHidden;
+    private Tensor? _tokenLogProbs;
+    private Tensor? _anchorTokenLogProbs;
+    private Tensor? _startTokenLogProbs;
+    private Tensor? _values;
     private Tensor? _logProbs;
     private Tensor? _anchorLogProbs;
 
@@ -35,15 +47,35 @@ public sealed class ObjectiveInputs(
     /// <summary>Hidden states of the teacher at the answer positions, [R, d of the teacher], no gradient.</summary>
     public Tensor TeacherHidden => _teacherHidden ??= Quietly(() => RowsOf(Teacher));
 
-    /// <summary>log pi(y) of every sequence: the sum over its answer's tokens, [B], with gradient.</summary>
-    public Tensor LogProbs => _logProbs ??= PerSequence(policy, Hidden);
+    /// <summary>log pi of every answer token, [R], with gradient.</summary>
+    public Tensor TokenLogProbs => _tokenLogProbs ??= PerToken(policy, Hidden);
 
-    /// <summary>log pi_anchor(y) of every sequence, [B], no gradient.</summary>
-    public Tensor AnchorLogProbs => _anchorLogProbs ??= Quietly(() =>
+    /// <summary>log pi_start of every answer token, [R], no gradient.</summary>
+    public Tensor StartTokenLogProbs => _startTokenLogProbs ??= Quietly(() =>
+    {
+        var module = start ?? throw new InvalidOperationException("This objective needs the policy that the run began from and the loop gave none.");
+        return PerToken(module, RowsOf(module));
+    });
+
+    /// <summary>What the value head says of the state before every answer token, [R]; its gradient ends at the head.</summary>
+    public Tensor Values => _values ??=
+        (head ?? throw new InvalidOperationException("This objective needs a value head and the loop gave none.")).forward(Hidden.detach());
+
+    /// <summary>Replay priority of every group of the batch, NaN where nothing was found; null when no objective finds any.</summary>
+    public IReadOnlyList<double>? Priorities { get; private set; }
+
+    /// <summary>log pi_anchor of every answer token, [R], no gradient.</summary>
+    public Tensor AnchorTokenLogProbs => _anchorTokenLogProbs ??= Quietly(() =>
     {
         var module = anchor ?? throw new InvalidOperationException("This objective needs an anchor and the loop gave none.");
-        return PerSequence(module, RowsOf(module));
+        return PerToken(module, RowsOf(module));
     });
+
+    /// <summary>log pi(y) of every sequence: the sum over its answer's tokens, [B], with gradient.</summary>
+    public Tensor LogProbs => _logProbs ??= PerSequence(TokenLogProbs);
+
+    /// <summary>log pi_anchor(y) of every sequence, [B], no gradient.</summary>
+    public Tensor AnchorLogProbs => _anchorLogProbs ??= PerSequence(AnchorTokenLogProbs);
 
     /// <summary>Figures of this step by name, as 0-dimensional tensors.</summary>
     public IReadOnlyDictionary<string, Tensor> Figures => _figures;
@@ -51,17 +83,20 @@ public sealed class ObjectiveInputs(
     /// <summary>Records a figure for the log.</summary>
     public void Report(string name, Tensor value) => _figures[name] = value.detach();
 
+    /// <summary>Says what replay should draw the groups of the batch by from now on.</summary>
+    public void Prioritise(IReadOnlyList<double> priorities) => Priorities = priorities;
+
     /// <summary>A row of numbers as a tensor of the policy's type, [n].</summary>
     public Tensor Row(IEnumerable<double> values) => tensor(values.ToArray(), LogProbs.dtype, LogProbs.device);
 
     private Tensor RowsOf(PolicyModule module) =>
         module.forward(batch.Ids, batch.Positions, batch.Mask).reshape(-1, module.Config.HiddenSize).index_select(0, batch.Rows);
 
-    private Tensor PerSequence(PolicyModule module, Tensor hidden)
-    {
-        var perToken = module.SelectedLogProbs(temperature == 1 ? hidden : hidden / temperature, batch.Targets);       // [R]
-        return zeros(batch.Entries.Count, perToken.dtype, perToken.device).index_add(0, batch.Owners, perToken, 1);    // [B]
-    }
+    private Tensor PerToken(PolicyModule module, Tensor hidden) =>
+        module.SelectedLogProbs(temperature == 1 ? hidden : hidden / temperature, batch.Targets);                      // [R]
+
+    private Tensor PerSequence(Tensor perToken) =>
+        zeros(batch.Entries.Count, perToken.dtype, perToken.device).index_add(0, batch.Owners, perToken, 1);           // [B]
 
     private static Tensor Quietly(Func<Tensor> forward)
     {

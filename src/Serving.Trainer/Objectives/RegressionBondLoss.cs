@@ -37,11 +37,25 @@ public static class RegressionBondLoss
             residual -= mean.index_select(0, group);
         }
 
-        var excess = (residual.abs() - clip).clamp_min(0);
-        var inside = residual.clamp(-clip, clip);
-        var loss = inside.square() + (2 * clip * excess);                                                        // [B]
+        var loss = PerRow(residual, clip);                                                                       // [B]
         var perRow = (1.0 / count.clamp_min(1)).index_select(0, group);                                          // [B]
         var used = count.gt(0).sum().to_type(policy.dtype).clamp_min(1);
         return ((loss * perRow).sum() / used).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>h(x): the square within +-clip and linear outside, [B].</summary>
+    /// <param name="residual">log pi(y) - log mu(y) - tau - c, [B].</param>
+    /// <param name="clip">Where the square turns linear; infinity = nowhere.</param>
+    public static Tensor PerRow(Tensor residual, double clip)
+    {
+        using var scope = NewDisposeScope();
+        if (double.IsPositiveInfinity(clip))
+        {
+            return residual.square().MoveToOuterDisposeScope();
+        }
+
+        var excess = (residual.abs() - clip).clamp_min(0);
+        var inside = residual.clamp(-clip, clip);
+        return (inside.square() + (2 * clip * excess)).MoveToOuterDisposeScope();
     }
 }

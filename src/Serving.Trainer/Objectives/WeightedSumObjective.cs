@@ -9,6 +9,8 @@ public sealed class WeightedSumObjective(IReadOnlyList<(double Weight, IObjectiv
 
     public ObjectiveNeeds Needs => terms.Aggregate(ObjectiveNeeds.None, (needs, term) => needs | term.Objective.Needs);
 
+    public FreshAnswers Fresh => terms.Aggregate(default(FreshAnswers), (answers, term) => FreshAnswers.Max(answers, term.Objective.Fresh));
+
     public Tensor Loss(ObjectiveInputs inputs)
     {
         var total = terms[0].Weight * terms[0].Objective.Loss(inputs);

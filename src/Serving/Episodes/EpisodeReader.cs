@@ -9,6 +9,7 @@ namespace Serving.Episodes;
 public sealed class EpisodeReader(string root, EpisodePosition position)
 {
     private readonly DatasetFolder[] _versions = [.. DatasetForm.AllEpisodes.Select(form => new DatasetFolder(root, form))];
+    private (EpisodePosition Place, string Id)? _last;
 
     /// <summary>From the first record on.</summary>
     /// <param name="root">The <see cref="EpisodeOptions.Root"/> of a log.</param>
@@ -38,6 +39,7 @@ public sealed class EpisodeReader(string root, EpisodePosition position)
             foreach (var (episode, next) in From(Position))
             {
                 episodes.Add(episode);
+                _last = (Position, episode.Id);
                 Position = next;
                 if (episodes.Count == limit)
                 {
@@ -52,6 +54,31 @@ public sealed class EpisodeReader(string root, EpisodePosition position)
 
         return episodes;
     }
+
+    /// <summary>
+    /// True when the last record that this reader returned is no longer where it was: episodes were deleted since, or a power cut took it. Then
+    /// <see cref="Position"/> may lie within a record; <see cref="Rewind"/> and read again.
+    /// </summary>
+    public bool HasLostItsPlace()
+    {
+        if (_last is not { } last)
+        {
+            return false;
+        }
+
+        try
+        {
+            var (episode, next) = From(last.Place).FirstOrDefault();
+            return episode?.Id != last.Id || next != Position;
+        }
+        catch (InvalidDataException)
+        {
+            return true;
+        }
+    }
+
+    /// <summary>Back to the beginning of the log.</summary>
+    public void Rewind() => (Position, _last) = (EpisodePosition.Start, null);
 
     private IEnumerable<(Episode Episode, EpisodePosition Next)> From(EpisodePosition start)
     {

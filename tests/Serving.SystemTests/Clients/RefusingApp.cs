@@ -76,19 +76,13 @@ public sealed class RefusingApp : IAsyncDisposable
 
     private async Task<IAsyncDisposable> FillAsync(string path, string large, string small, CancellationToken cancellationToken)
     {
-        while (true)
+        var occupant = new Occupant(_app, path, large);
+        while ((await _app.PostAsync(path, small, cancellationToken)).Status != HttpStatusCode.TooManyRequests)
         {
-            var occupant = new Occupant(_app, path, large);
-            while (!occupant.Over)
-            {
-                if ((await _app.PostAsync(path, small, cancellationToken)).Status == HttpStatusCode.TooManyRequests)
-                {
-                    return occupant;
-                }
-            }
-
-            await occupant.DisposeAsync();
+            await Task.Yield();
         }
+
+        return occupant;
     }
 
     private static void Publish(ModelStore store)
@@ -99,21 +93,27 @@ public sealed class RefusingApp : IAsyncDisposable
         TinyScorer.PublishBoth(store);
     }
 
-    /// <summary>A request that is under way until it is disposed.</summary>
+    /// <summary>A request that is under way until it is disposed: it is sent again whenever it ends, however long the client under test takes.</summary>
     private sealed class Occupant : IAsyncDisposable
     {
         private readonly CancellationTokenSource _end = new();
-        private readonly Task _request;
+        private readonly Task _requests;
 
-        public Occupant(ServingApp app, string path, string body) => _request = app.PostAsync(path, body, _end.Token);
-
-        public bool Over => _request.IsCompleted;
+        public Occupant(ServingApp app, string path, string body) => _requests = OccupyAsync(app, path, body, _end.Token);
 
         public async ValueTask DisposeAsync()
         {
             await _end.CancelAsync();
-            await _request.ContinueWith(_ => { }, TaskScheduler.Default);
+            await _requests.ContinueWith(_ => { }, TaskScheduler.Default);
             _end.Dispose();
+        }
+
+        private static async Task OccupyAsync(ServingApp app, string path, string body, CancellationToken cancellationToken)
+        {
+            while (true)
+            {
+                await app.PostAsync(path, body, cancellationToken);
+            }
         }
     }
 }

@@ -1,4 +1,6 @@
+using System.CommandLine;
 using Serving.Episodes;
+using Serving.EpisodeTools;
 using Serving.Testing;
 using Serving.Trainer.Data;
 using static Serving.Trainer.Tests.Data.SampleGroups;
@@ -62,6 +64,77 @@ public sealed class EpisodeCorpusTests : IAsyncDisposable
         Assert.Equal(3, corpus.Read);
     }
 
+    [Fact]
+    public async Task It_follows_a_live_log_over_shards_and_torn_tails_into_a_new_version_folder()
+    {
+        var token = TestContext.Current.CancellationToken;
+        var window = new ReplayWindow(1000, 1);
+        var corpus = Corpus(window);
+        var written = 0;
+        corpus.ReadOn();                        // before there is a log
+        await using (var log = new EpisodeLog(new EpisodeOptions { Root = _folder.Path, ShardBytes = 1 << 16 }))
+        {
+            for (; written < 150; written++)
+            {
+                await log.AppendAsync(Episode("e" + written, [.. Enumerable.Range(0, 24)]), token);
+                if (written % 7 == 0)
+                {
+                    corpus.ReadOn();
+                    Assert.Equal(written + 1, corpus.Read);
+                }
+            }
+        }
+
+        // As if an earlier server had written all this and had died in the middle of a record.
+        var folder = Directory.GetDirectories(Path.Combine(_folder.Path, "serving_episodes")).Single();
+        var earlier = Path.Combine(_folder.Path, "serving_episodes", "1.0.0");
+        Directory.Move(folder, earlier);
+        File.Delete(Path.Combine(earlier, "dataset_info.json"));
+        var shards = Shards(earlier);
+        Assert.True(shards.Length > 1);
+        var followed = Corpus(window = new ReplayWindow(1000, 1));
+        followed.ReadOn(149);
+        var whole = await File.ReadAllBytesAsync(shards[^1], token);
+        await File.WriteAllBytesAsync(shards[^1], whole[..^9], token);
+        followed.ReadOn();
+        Assert.Equal(149, followed.Read);
+        await File.WriteAllBytesAsync(shards[^1], whole, token);
+        followed.ReadOn();
+        Assert.Equal(150, followed.Read);
+
+        await Write([Episode("new", [0, 1])]);
+        followed.ReadOn();
+
+        Assert.Equal((151, 0), (followed.Read, followed.Skipped));
+        Assert.Equal(2, Directory.GetDirectories(Path.Combine(_folder.Path, "serving_episodes")).Length);
+        Assert.Equal([.. Enumerable.Range(0, 150).Select(i => "e" + i), "new"], window.Next(151).Select(group => group.Id).ToHashSet());
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(9)]
+    public async Task What_is_deleted_from_the_log_is_no_longer_trained_on_and_nothing_else_is_lost(int deleted)
+    {
+        await Write([.. Enumerable.Range(0, 10).Select(i => Episode("e" + i, [0, i]))]);
+        var window = new ReplayWindow(1000, 1, new ReplayPriorities(.9, .9, .6));
+        var corpus = Corpus(window);
+        corpus.ReadOn();
+        var before = corpus.Digest;
+
+        Assert.Equal(0, EpisodesCommand.Create().Parse(["delete", _folder.Path, "--id", "e" + deleted]).Invoke());
+        await Write([Episode("f", [0, 1]), Episode("g", [0, 1])]);
+        corpus.ReadOn();
+
+        Assert.Equal((11, 11), (corpus.Read, window.Count));
+        var ids = window.Next(1000).Select(group => group.Id).ToHashSet();
+        Assert.DoesNotContain("e" + deleted, ids);
+        Assert.Contains("g", ids);
+        Assert.NotEqual(before, corpus.Digest);
+        var fresh = Corpus(new ReplayWindow(1000, 1));
+        fresh.ReadOn();
+        Assert.Equal(fresh.Digest, corpus.Digest);
+    }
+
     public ValueTask DisposeAsync()
     {
         _folder.Dispose();
@@ -70,6 +143,9 @@ public sealed class EpisodeCorpusTests : IAsyncDisposable
 
     private EpisodeCorpus Corpus(ReplayWindow window, double heldOut = 0, bool needsQuantiles = false, int longest = 100) =>
         new(new EpisodeReader(_folder.Path), window, "anchor", heldOut, longest, needsQuantiles);
+
+    private static string[] Shards(string folder) =>
+        [.. Directory.GetFiles(folder).Where(path => Path.GetFileName(path).StartsWith("serving_episodes-", StringComparison.Ordinal)).Order(StringComparer.Ordinal)];
 
     private async Task Write(Episode[] episodes)
     {

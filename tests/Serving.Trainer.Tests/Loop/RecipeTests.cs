@@ -10,6 +10,12 @@ public sealed class RecipeTests
     [InlineData("gkd", "gkd", ObjectiveNeeds.LoggedGroups | ObjectiveNeeds.Teacher)]
     [InlineData("bond+gkd", "sft+regression+gkd", ObjectiveNeeds.LoggedGroups | ObjectiveNeeds.Teacher)]
     [InlineData("jbond", "jbond", ObjectiveNeeds.PolicySamples | ObjectiveNeeds.AnchorSamples)]
+    [InlineData("full-bond", "full-bond", ObjectiveNeeds.PolicySamples | ObjectiveNeeds.AnchorSamples)]
+    [InlineData("bonbon", "bonbon", ObjectiveNeeds.LoggedGroups)]
+    [InlineData("seqkd", "seqkd", ObjectiveNeeds.LoggedGroups)]
+    [InlineData("gkd-reward", "reinforce+gkd", ObjectiveNeeds.PolicySamples | ObjectiveNeeds.Teacher)]
+    [InlineData("reinforce", "reinforce", ObjectiveNeeds.PolicySamples | ObjectiveNeeds.Anchor)]
+    [InlineData("entailment+gkd", "entailment+gkd", ObjectiveNeeds.PolicySamples | ObjectiveNeeds.Anchor | ObjectiveNeeds.LoggedGroups | ObjectiveNeeds.Teacher)]
     public void A_name_gives_its_objectives(string recipe, string objectives, ObjectiveNeeds needs)
     {
         var objective = Recipe.Build(new TrainerOptions { Recipe = recipe });
@@ -23,6 +29,26 @@ public sealed class RecipeTests
     {
         Assert.Equal("sft", Recipe.Build(new TrainerOptions { Recipe = "bond", Bond = { RegressionWeight = 0 } }).Name);
         Assert.Throws<ArgumentException>(() => Recipe.Build(new TrainerOptions { Recipe = "gkd", Gkd = { Weight = 0 } }));
+    }
+
+    [Fact]
+    public void One_anchor_moves_as_the_recipe_needs_it()
+    {
+        Assert.Equal(new AnchorSchedule(.02, 0), Recipe.Anchor(new TrainerOptions { Recipe = "reinforce+jbond" }));
+        Assert.Equal(new AnchorSchedule(0, 9), Recipe.Anchor(new TrainerOptions { Recipe = "full-bond", FullBond = { AnchorEvery = 9 } }));
+        Assert.Equal(default, Recipe.Anchor(new TrainerOptions { Recipe = "reinforce" }));
+        Assert.Equal([0, 0, 1, 0, 0, 1], Enumerable.Range(0, 6).Select(step => new AnchorSchedule(0, 3).ShareAfter(step)));
+        Assert.Equal(.02, new AnchorSchedule(.02, 0).ShareAfter(7));
+    }
+
+    [Fact]
+    public void A_skewed_divergence_that_compares_a_side_with_itself_is_refused()
+    {
+        var options = new TrainerOptions { Gkd = { Divergence = DivergenceFamily.SkewForward, Beta = 1 } };
+
+        Assert.Contains("below 1", new TrainerOptionsValidator().Validate(null, options).FailureMessage, StringComparison.Ordinal);
+        options.Gkd.Beta = .1;
+        Assert.True(new TrainerOptionsValidator().Validate(null, options).Succeeded);
     }
 
     [Theory]

@@ -18,9 +18,10 @@ public sealed class TrainingLoopTests(Traffic traffic) : IClassFixture<Traffic>,
     [InlineData("bond", true)]
     [InlineData("bond+gkd", true)]
     [InlineData("jbond", false)]
+    [InlineData("reinforce", false)]
     public void A_run_raises_the_expected_reward_of_one_sample(string recipe, bool fromAnchor)
     {
-        var options = Options(recipe, steps: recipe == "jbond" ? 80 : 50);
+        var options = Options(recipe, steps: fromAnchor ? 50 : 80);
         options.HeldOut = .5;
         options.EvaluationPrompts = 100;
 
@@ -43,6 +44,24 @@ public sealed class TrainingLoopTests(Traffic traffic) : IClassFixture<Traffic>,
         var log = File.ReadLines(Path.Combine(_folder.Path, "run", "log.jsonl")).Select(line => System.Text.Json.JsonDocument.Parse(line).RootElement).ToArray();
         var divergence = log.Where(line => line.TryGetProperty("gkd", out _)).Select(line => line.GetProperty("gkd").GetDouble()).ToArray();
         Assert.True(divergence[^1] < .6 * divergence[0], string.Join(", ", divergence));
+    }
+
+    /// <summary>Every recipe goes through the loop and is logged under its name.</summary>
+    [Theory]
+    [InlineData("full-bond", "full_bond")]
+    [InlineData("bonbon", "bonbon_margin")]
+    [InlineData("seqkd", "seqkd")]
+    [InlineData("gkd-reward", "gkd")]
+    public void The_other_recipes_learn_from_what_they_need(string recipe, string figure)
+    {
+        var options = Options(recipe, steps: 4);
+        options.FullBond.AnchorEvery = 2;
+
+        using var result = Run(options, traffic.Student);
+
+        var log = File.ReadLines(Path.Combine(_folder.Path, "run", "log.jsonl")).ToArray();
+        Assert.Contains(log, line => line.Contains($"\"{figure}\"", StringComparison.Ordinal));
+        Assert.NotEqual(Weights(PolicyWeights.Load(traffic.Student.Path), "before"), Weights(result.Policy, "after"));
     }
 
     [Theory]

@@ -50,7 +50,7 @@ public sealed class ObjectiveTests
         var weights = rand([batch.Rows.shape[0]]);
 
         var inputs = new ObjectiveInputs(student, batch, teacher: teacher);
-        var chunked = ChunkedDivergence.WeightedSum(student, inputs.Hidden, teacher, inputs.TeacherHidden, weights, beta, 1.5, chunk: 4);
+        var chunked = ChunkedDivergence.WeightedSum(student, inputs.Hidden, teacher, inputs.TeacherHidden, weights, new(DivergenceFamily.JensenShannon, beta), 1.5, chunk: 4);
         var gradients = Gradients(student, chunked);
         var rows = student.forward(batch.Ids, batch.Positions, batch.Mask).reshape(-1, student.Config.HiddenSize).index_select(0, batch.Rows);
         var whole = (JensenShannon.PerToken(student.Project(rows), teacher.Project(inputs.TeacherHidden), beta, 1.5) * weights).sum();
@@ -70,7 +70,7 @@ public sealed class ObjectiveTests
         using var teacher = Module(2, type: ScalarType.Float64);
         using var batch = Batch(Group("a", [0, 1, 2, 5]), Group("b", [1, 0]));
         var objective = new WeightedSumObjective(
-            [(1, new BonSftObjective()), (.02, new RegressionBondObjective(2, true, 4)), (5, new GkdObjective(.3, 0, 1.2))]);
+            [(1, new BonSftObjective()), (.02, new RegressionBondObjective(2, true, 4)), (5, new GkdObjective(new(DivergenceFamily.JensenShannon, .3), 0, 1.2))]);
         var directions = policy.parameters().Select(parameter => randn_like(parameter)).ToArray();
 
         var gradients = Gradients(policy, objective.Loss(new ObjectiveInputs(policy, batch, teacher: teacher)));
@@ -174,7 +174,7 @@ public sealed class ObjectiveTests
         using var teacher = Module(2);
         var own = Group("own", [1], source: CandidateSource.Policy) with { Independent = false };
         using var batch = Batch(Group("a", [0, 1]), own);
-        var objective = new GkdObjective(.5, lambda, 1);
+        var objective = new GkdObjective(new(DivergenceFamily.JensenShannon, .5), lambda, 1);
 
         var loss = objective.Loss(new ObjectiveInputs(policy, batch, teacher: teacher)).item<float>();
 
@@ -193,7 +193,7 @@ public sealed class ObjectiveTests
         using var teacher = Module(2);
         using var batch = Batch(Group("a", [0, 1, 3]));
         var bond = new BonSftObjective();
-        var gkd = new GkdObjective(0, 0, 1);
+        var gkd = new GkdObjective(new(DivergenceFamily.JensenShannon, 0), 0, 1);
         var sum = new WeightedSumObjective([(2, bond), (.5, gkd)]);
         var inputs = new ObjectiveInputs(policy, batch, teacher: teacher);
 
@@ -213,7 +213,7 @@ public sealed class ObjectiveTests
         using var anchor = new Serving.Trainer.Loop.AnchorAverage(policy);
         using var optimizer = optim.AdamW(policy.parameters(), 1e-3);
         var objective = new WeightedSumObjective(
-            [(1, new BonSftObjective()), (.1, new RegressionBondObjective(2, true, 10)), (1, new GkdObjective(.5, .5, 1)), (1, new JBondObjective(.5, .1, 10))]);
+            [(1, new BonSftObjective()), (.1, new RegressionBondObjective(2, true, 10)), (1, new GkdObjective(new(DivergenceFamily.JensenShannon, .5), .5, 1)), (1, new JBondObjective(.5, .1, 10))]);
         var own = Group("own", [1], source: CandidateSource.Policy) with { Independent = false };
         Step();
         var before = DisposeScopeManager.Statistics.ThreadTotalLiveCount;
