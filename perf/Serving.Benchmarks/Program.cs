@@ -1,5 +1,6 @@
 using Serving.Benchmarks;
 using Serving.Benchmarks.Distil;
+using Serving.Benchmarks.Replay;
 
 // One verb per benchmark; each prints its own table and returns an exit code.
 return args switch
@@ -15,18 +16,20 @@ return args switch
     ["batch-memory", .. var rest] => await BatchMemoryBenchmark.Run(rest),
     ["training", .. var rest] => TrainingBenchmark.Run(rest),
     ["memory", .. var rest] => TrainingMemoryBenchmark.Run(rest),
+    ["rollouts", .. var rest] => RolloutBenchmark.Run(rest),
     ["swap", .. var rest] => SwapBenchmark.Run(rest),
     ["telemetry", .. var rest] => TelemetryBenchmark.Run(rest),
     ["load", .. var rest] => LoadBenchmark.Run(rest),
     ["overhead", .. var rest] => OverheadBenchmark.Run(rest),
     ["append", .. var rest] => AppendBenchmark.Run(rest),
     ["crash", .. var rest] => CrashBenchmark.Run(rest),
+    ["replay-age", .. var rest] => ReplayAgeBenchmark.Run(rest),
     ["distil", .. var rest] => await DistilBenchmark.Run(rest),
     _ => Usage(),
 };
 
 static int Usage()
 {
-    Console.Error.WriteLine("Usage: dotnet run -c Release --project perf/Serving.Benchmarks -- decode | prompt | soak | invariance | precision | score | batch | batch-kills | batch-memory | training | memory | swap | telemetry | load | overhead | append | crash | distil");
+    Console.Error.WriteLine("Usage: dotnet run -c Release --project perf/Serving.Benchmarks -- decode | prompt | soak | invariance | precision | score | batch | batch-kills | batch-memory | training | memory | rollouts | swap | telemetry | load | overhead | append | crash | replay-age | distil");
     return 1;
 }

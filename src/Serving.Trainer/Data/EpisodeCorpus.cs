@@ -21,7 +21,12 @@ public sealed record PromptText(string Source, int[] Tokens, IReadOnlyList<strin
 public sealed class EpisodeCorpus(
     EpisodeReader reader, ReplayWindow window, string? policy, double heldOut, int longest, bool needsQuantiles)
 {
+    /// <summary>Calls in a row that may find the log damaged: while episodes are being deleted, shards and the counts of them do not fit for a moment.</summary>
+    private const int Patience = 3;
+
     private readonly Dictionary<string, PromptText> _heldOut = new(StringComparer.Ordinal);
+    private bool _anew;
+    private int _faults;
 
     /// <summary>Longest prompt and answer together, in tokens.</summary>
     public int Longest => longest;
@@ -42,6 +47,7 @@ public sealed class EpisodeCorpus(
     /// Reads on, at most <paramref name="limit"/> episodes. When episodes were deleted that lay before the place reached, everything is read anew, so that
     /// what was deleted is trained on no longer.
     /// </summary>
+    /// <exception cref="InvalidDataException">The log is damaged: at the first call at once, later after some calls that read nothing.</exception>
     public void ReadOn(int limit = int.MaxValue)
     {
         if (limit <= 0)
@@ -49,12 +55,7 @@ public sealed class EpisodeCorpus(
             return;
         }
 
-        if (reader.HasLostItsPlace())
-        {
-            Restart();
-        }
-
-        foreach (var episode in reader.ReadNew(limit))
+        foreach (var episode in ReadNew(limit))
         {
             Read++;
             Digest = StepRandom.Digest($"{Digest:x16} {episode.Id}");
@@ -73,12 +74,36 @@ public sealed class EpisodeCorpus(
         }
     }
 
-    private void Restart()
+    private IReadOnlyList<Episode> ReadNew(int limit)
     {
-        reader.Rewind();
+        _anew |= reader.HasLostItsPlace();
+        if (_anew)
+        {
+            reader.Rewind();
+        }
+
+        try
+        {
+            var episodes = reader.ReadNew(limit);
+            _faults = 0;
+            if (_anew)
+            {
+                Forget();
+            }
+
+            return episodes;
+        }
+        catch (InvalidDataException) when (Read > 0 && ++_faults < Patience)
+        {
+            return [];
+        }
+    }
+
+    private void Forget()
+    {
         window.Clear();
         _heldOut.Clear();
-        (Read, Skipped, Digest) = (0, 0, 0);
+        (Read, Skipped, Digest, _anew) = (0, 0, 0, false);
     }
 
     private bool Fits(CandidateGroup group) => group.Prompt.Length + group.Candidates.Max(candidate => candidate.Tokens.Length) <= longest;

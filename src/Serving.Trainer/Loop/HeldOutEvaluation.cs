@@ -7,7 +7,7 @@ namespace Serving.Trainer.Loop;
 /// <param name="Step">Steps that the policy had taken.</param>
 /// <param name="Figures">
 /// By name, one value per prompt in the prompts' order, for paired comparisons: "total" (scorecard, penalties of vetoes left out), every scorer, "vetoed", "judge"
-/// (probability), "kl" (from the start, nats per answer), "entropy" (nats per token), "tokens", "repetition", "coverage", "density", and "rouge-1", "rouge-2", "rouge-l" (per cent)
+/// (probability), "kl" (from the start, nats per answer), "entropy" (nats per token), "tokens", "words", "repetition", "coverage", "density", and "rouge-1", "rouge-2", "rouge-l" (per cent)
 /// of the prompts that have a reference.
 /// </param>
 /// <param name="Distinct">Different answers over answers.</param>
@@ -19,7 +19,7 @@ public sealed record HeldOutEvaluation(int Step, IReadOnlyDictionary<string, dou
     internal const string JudgeName = "judge";
     internal const string DivergenceName = "kl";
     internal const string EntropyName = "entropy";
-    internal const string TokensName = "tokens";
+    internal const string WordsName = "words";
     internal const string RepetitionName = "repetition";
 
     /// <summary>What the console shows of <see cref="ToLog"/>.</summary>
@@ -52,6 +52,10 @@ public sealed record HeldOutEvaluation(int Step, IReadOnlyDictionary<string, dou
         var gains = Figures[figure].Zip(before.Figures[figure], (after, earlier) => after - earlier).ToArray();
         return (gains.Average(), StandardError(gains));
     }
+
+    /// <summary>The same with nothing but total and judge, to keep.</summary>
+    internal HeldOutEvaluation Short() =>
+        new(Step, Figures.Where(figure => figure.Key is TotalName or JudgeName).ToDictionary(figure => figure.Key, figure => figure.Value), Distinct);
 
     /// <summary>For a line of the log: names begin with "evaluation/".</summary>
     public (string Name, double Value)[] ToLog()
@@ -114,4 +118,5 @@ public sealed record HeldOutEvaluation(int Step, IReadOnlyDictionary<string, dou
 /// <summary>What a run is measured against. Immutable.</summary>
 /// <param name="Sample">One sample of the start per prompt, of the same seeds as every later evaluation.</param>
 /// <param name="Curve">Best-of-n of the start; null where the start's candidates were not drawn.</param>
-public sealed record StartEvaluation(HeldOutEvaluation Sample, BestOfNCurve? Curve);
+/// <param name="AnswerWords">Mean words of the answers that came with the prompts; null where none came.</param>
+public sealed record StartEvaluation(HeldOutEvaluation Sample, BestOfNCurve? Curve, double? AnswerWords);

@@ -4,6 +4,7 @@ using Serving.Scoring;
 using Serving.Trainer.Data;
 using Serving.Trainer.Evaluation;
 using Serving.Trainer.Policy;
+using Serving.Trainer.ScorerTraining;
 
 namespace Serving.Trainer.Loop;
 
@@ -36,12 +37,13 @@ public sealed class HeldOutEvaluator(
     /// </summary>
     public StartEvaluation EvaluateStart(CancellationToken cancellationToken)
     {
-        using var loaded = LoadedPolicy.Load(run.Start, onnx, inference);
-        using var start = PolicyWeights.Load(run.Start.Path);
+        using var loaded = LoadedPolicy.Load(run.MeasuredFrom, onnx, inference);
+        using var start = PolicyWeights.Load(run.MeasuredFrom.Path);
         var answers = Sampling.Answer(loaded, Seeded(), sampling, Math.Max(1, options.EvaluationCandidates), score, cancellationToken);
         var curve = options.EvaluationCandidates > 1 ? BestOfNCurve.Of([.. answers.Select(group => group.Select(answer => answer.Score).ToArray())]) : null;
         var sample = Measure(0, start, start, [.. answers.Select(group => group[0])], cancellationToken);
-        return new StartEvaluation(Beside(sample, sample, curve), curve);
+        double[] words = [.. prompts.Where(prompt => prompt.Asked.Answers.Count > 0).Select(prompt => prompt.Asked.Answers.Average(answer => SynopsisWords.Of(answer).Length))];
+        return new StartEvaluation(Beside(sample, sample, curve), curve, words.Length > 0 ? words.Average() : null);
     }
 
     /// <param name="step">Steps that <paramref name="policy"/> has taken.</param>
@@ -49,7 +51,7 @@ public sealed class HeldOutEvaluator(
     {
         using var scratch = new ScratchPolicy(Path.Combine(run.Folder, "evaluation"), run.Start, "evaluated-policy", onnx, inference);
         scratch.Refresh(policy);
-        using var origin = PolicyWeights.Load(run.Start.Path);
+        using var origin = PolicyWeights.Load(run.MeasuredFrom.Path);
         var answers = Sampling.Answer(scratch.Loaded, Seeded(), sampling, 1, score, cancellationToken);
         return Beside(Measure(step, policy, origin, [.. answers.Select(group => group[0])], cancellationToken), start.Sample, start.Curve);
     }
@@ -80,7 +82,8 @@ public sealed class HeldOutEvaluator(
 
         figures[HeldOutEvaluation.DivergenceName] = divergence;
         figures[HeldOutEvaluation.EntropyName] = entropy;
-        figures[HeldOutEvaluation.TokensName] = Each(answer => answer.Candidate.Tokens.Length);
+        figures["tokens"] = Each(answer => answer.Candidate.Tokens.Length);
+        figures[HeldOutEvaluation.WordsName] = Each(answer => SynopsisWords.Of(answer.Candidate.Text).Length);
         figures[HeldOutEvaluation.RepetitionName] = Each(answer => AnswerShape.Repetition(answer.Candidate.Text));
         figures["coverage"] = [.. fragments.Select(fragment => fragment.Coverage)];
         figures["density"] = [.. fragments.Select(fragment => fragment.Density)];

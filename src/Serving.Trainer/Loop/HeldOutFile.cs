@@ -40,7 +40,7 @@ internal static class HeldOutFile
 
         using var policy = LoadedPolicy.Load(answers, onnx, inference);
         var random = new StepRandom(seed, "evaluation references");
-        var drawn = Sampling.Answer(
+        var drawn = Sampling.Draw(
             policy, [.. prompts.Select((prompt, i) => (prompt.Asked, random.Bits(0, (ulong)i)))], sampling, AnswersToAgreeWith, cancellationToken);
         return [.. prompts.Select((prompt, i) => prompt with { Asked = prompt.Asked with { Answers = [.. drawn[i].Select(answer => answer.Text)] } })];
     }

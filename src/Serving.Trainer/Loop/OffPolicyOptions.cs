@@ -41,14 +41,14 @@ public sealed class OffPolicyOptions
     [Range(0, 1.0)]
     public double Lambda { get; set; } = 1;
 
-    /// <summary>v-trace: learn values with a head on the policy's hidden states; off = the mean of the group's other answers stands for them.</summary>
+    /// <summary>v-trace: a head on the policy's hidden states learns what to add to the mean of the group's other answers; off = that mean stands for every value.</summary>
     public bool ValueHead { get; set; }
 
     /// <summary>Weight of the value head's loss.</summary>
     [Range(0, 1e6)]
     public double ValueWeight { get; set; } = 0.5;
 
-    /// <summary>The value head learns values on the scale sign(x) (sqrt(|x| + 1) - 1) + x / 1000: for scorecards with large totals.</summary>
+    /// <summary>The value head learns on the scale sign(x) (sqrt(|x| + 1) - 1) + x / 1000: for scorecards with large totals.</summary>
     public bool RescaledValues { get; set; }
 
     /// <param name="eta">Of the priorities.</param>

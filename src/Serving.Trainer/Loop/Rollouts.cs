@@ -19,13 +19,15 @@ public sealed class Rollouts : IDisposable
     private readonly AnswerScorer _score;
     private readonly StepRandom _random;
     private readonly FreshAnswers _wanted;
+    private readonly RunClock _clock;
 
     /// <param name="scratch">Folder for the weights.</param>
     /// <param name="like">Version that training began from.</param>
     /// <param name="wanted">Answers per prompt.</param>
-    public Rollouts(
-        string scratch, ModelFolder like, FreshAnswers wanted, OnnxOptions onnx, InferenceOptions inference, SamplingParameters sampling, AnswerScorer score, ulong seed)
+    internal Rollouts(
+        string scratch, ModelFolder like, FreshAnswers wanted, OnnxOptions onnx, InferenceOptions inference, SamplingParameters sampling, AnswerScorer score, ulong seed, RunClock clock)
     {
+        _clock = clock;
         _policy = new ScratchPolicy(Path.Combine(scratch, "policy"), like, "rollout-policy", onnx, inference);
         _anchor = wanted.Anchor > 0 ? new ScratchPolicy(Path.Combine(scratch, "anchor"), like, "rollout-anchor", onnx, inference) : null;
         _sampling = sampling;
@@ -37,6 +39,7 @@ public sealed class Rollouts : IDisposable
     /// <summary>Loads the current weights into the engines.</summary>
     public void Refresh(PolicyModule policy, PolicyModule? anchor)
     {
+        _clock.Begin(RunPart.Refresh);
         _policy.Refresh(policy);
         _anchor?.Refresh(anchor ?? throw new ArgumentNullException(nameof(anchor)));
     }
@@ -49,11 +52,14 @@ public sealed class Rollouts : IDisposable
     {
         var prompts = steps.SelectMany((groups, s) => groups.Select((group, g) => (
             Prompt: group.Asked, Seed: _random.Bits((ulong)(firstStep + s), (ulong)g)))).ToArray();
-        var own = Sampling.Answer(_policy.Loaded, prompts, _sampling, _wanted.Policy, _score, cancellationToken);
-        var anchored = _anchor is null
-            ? null
-            : Sampling.Answer(
-                _anchor.Loaded, [.. prompts.Select(prompt => (prompt.Prompt, ~prompt.Seed))], _sampling, _wanted.Anchor, _score, cancellationToken);
+        _clock.Begin(RunPart.Rollouts);
+        var drawn = Sampling.Draw(_policy.Loaded, prompts, _sampling, _wanted.Policy, cancellationToken);
+        (PromptText Prompt, ulong Seed)[] anchorPrompts = _anchor is null ? [] : [.. prompts.Select(prompt => (prompt.Prompt, ~prompt.Seed))];
+        var anchorDrawn = _anchor is null ? [] : Sampling.Draw(_anchor.Loaded, anchorPrompts, _sampling, _wanted.Anchor, cancellationToken);
+        _clock.Begin(RunPart.Scoring);
+        var scored = Sampling.Score([.. prompts, .. anchorPrompts], [.. drawn, .. anchorDrawn], _score, cancellationToken);
+        _clock.Begin(RunPart.Other);
+        var (own, anchored) = (scored[..prompts.Length], scored[prompts.Length..]);
         var next = 0;
         return [.. steps.Select(groups => (IReadOnlyList<CandidateGroup>)[.. groups.Select(group =>
         {
@@ -67,7 +73,7 @@ public sealed class Rollouts : IDisposable
                 Candidates =
                 [
                     .. own[i].Select(answer => Stored(answer, CandidateSource.Policy, prompts[i].Seed)),
-                    .. (anchored?[i] ?? []).Select(answer => Stored(answer, CandidateSource.Anchor, ~prompts[i].Seed)),
+                    .. (_anchor is null ? [] : anchored[i]).Select(answer => Stored(answer, CandidateSource.Anchor, ~prompts[i].Seed)),
                 ],
                 Independent = false,        // two distributions
             };

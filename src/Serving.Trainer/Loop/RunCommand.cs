@@ -15,6 +15,9 @@ namespace Serving.Trainer.Loop;
 /// <summary>Verb "run": distils logged traffic into a policy and publishes it.</summary>
 internal static class RunCommand
 {
+    /// <summary>Exit code of a run whose answers broke a bound: what was best before that is published. 0 = every step was taken, 1 = an error or a cancelled run.</summary>
+    public const int StoppedByBound = 3;
+
     public static Command Create()
     {
         var recipe = new Option<string?>("--recipe") { Description = "bond, full-bond, jbond, bonbon, gkd, seqkd, gkd-reward, reinforce, entailment, off-policy, or several joined by \"+\" (Trainer:Recipe)." };
@@ -22,6 +25,10 @@ internal static class RunCommand
         var models = new Option<string>("--models") { DefaultValueFactory = _ => "models", Description = "Registry root." };
         var start = new Option<string>("--start") { Required = true, Description = "Version to train, NAME or NAME@VERSION." };
         var teacher = new Option<string?>("--teacher") { Description = "Teacher, and the policy whose draws are learnt from." };
+        var reference = new Option<string?>("--reference")
+        {
+            Description = "Policy that evaluations measure against: its one sample, its Best-of-n, the divergence from it [default: --start].",
+        };
         var steps = new Option<int?>("--steps") { Description = "Steps (Trainer:Steps)." };
         var folder = new Option<string>("--run") { Required = true, Description = "Folder for checkpoints and the log." };
         var seed = new Option<ulong>("--seed") { DefaultValueFactory = _ => 1UL };
@@ -37,7 +44,7 @@ internal static class RunCommand
         };
         var command = new Command("run", "Distil logged traffic into a policy and publish it.")
         {
-            recipe, episodes, models, start, teacher, steps, folder, seed, publish, resume, evaluation, limit, set,
+            recipe, episodes, models, start, teacher, reference, steps, folder, seed, publish, resume, evaluation, limit, set,
         };
         command.SetAction((arguments, cancellationToken) =>
 
@@ -57,6 +64,7 @@ internal static class RunCommand
                     {
                         Start = store.Find(arguments.GetRequiredValue(start)),
                         Teacher = arguments.GetValue(teacher) is { } id ? store.Find(id) : null,
+                        Reference = arguments.GetValue(reference) is { } measured ? store.Find(measured) : null,
                         Episodes = arguments.GetRequiredValue(episodes),
                         Folder = arguments.GetRequiredValue(folder),
                         Seed = arguments.GetValue(seed),
@@ -94,25 +102,39 @@ internal static class RunCommand
 
         using (result)
         {
-            Print(result);
-            if (publishAs is not null)
+            Print(result, options, run);
+            if (publishAs is not null && result.Good)
             {
                 var version = PolicyPublisher.Publish(store, publishAs, result.Policy, run.Start, Training(options, run, result, scorer, judge), Figures(result));
                 Console.WriteLine($"published {version.Id}");
             }
         }
 
-        return 0;
+        return result.Figures.Stop is null ? 0 : StoppedByBound;
     }
 
-    private static void Print(TrainingResult result)
+    private static void Print(TrainingResult result, TrainerOptions options, TrainingRun run)
     {
+        if (result.Figures.Stop is { } stop)
+        {
+            var best = result.Figures.Best is { } kept
+                ? string.Create(CultureInfo.InvariantCulture, $"kept is step {kept.Step}, the best before by {options.Best} ({kept.Mean(options.Best):F3})")
+                : "no evaluation before it was good, so nothing is published";
+            Console.WriteLine($"stopped at step {stop.Step} of {options.Steps} by the rule \"{stop.Rule}\": {stop.Message}; {best}");
+        }
+
         if (result is { Before: { } before, After: { } after })
         {
             var (gain, error) = after.GainOver(before);
             Console.WriteLine(string.Create(
                 CultureInfo.InvariantCulture,
-                $"one sample on {after.Prompts} held-out prompts: {before.Total:F3} -> {after.Total:F3}, gain {gain:F3} +- {1.96 * error:F3} (95 %)"));
+                $"one sample on {after.Prompts} held-out prompts: {before.Total:F3} -> {after.Total:F3} at step {after.Step}, gain {gain:F3} +- {1.96 * error:F3} (95 %)"));
+            if (after.EffectiveN is { } n)
+            {
+                Console.WriteLine(string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"as good as Best-of-{n.Value:F1} [{n.Lower:F1}, {n.Upper:F1}] of {run.MeasuredFrom.Id} (of {result.Figures.Start!.Curve!.Candidates} candidates), {after.Mean(HeldOutEvaluation.DivergenceName):F3} nats from it"));
+            }
         }
     }
 
@@ -121,7 +143,9 @@ internal static class RunCommand
         ["verb"] = "run",
         ["recipe"] = options.Recipe,
         ["seed"] = run.Seed,
-        ["steps"] = result.Steps,
+        ["steps"] = result.After?.Step ?? result.Steps,
+        ["steps_taken"] = result.Steps,
+        ["stopped"] = result.Figures.Stop?.Message,
         ["log"] = Path.GetFullPath(run.Episodes),
         ["episodes"] = result.Episodes,
         ["groups"] = result.Groups,
@@ -129,6 +153,8 @@ internal static class RunCommand
         ["start_digest"] = run.Start.Manifest.Digest,
         ["teacher"] = run.Teacher?.Id,
         ["teacher_digest"] = run.Teacher?.Manifest.Digest,
+        ["reference"] = run.MeasuredFrom.Id,
+        ["reference_digest"] = run.MeasuredFrom.Manifest.Digest,
         ["scorecard"] = scorer.Scorecard,
         ["scorecard_digest"] = scorer.Digest,
         ["judge"] = judge?.Id,

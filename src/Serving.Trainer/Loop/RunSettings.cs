@@ -7,7 +7,7 @@ namespace Serving.Trainer.Loop;
 /// <summary>What must be the same for a killed run to go on as if nothing had happened. Pure but for the digest of the evaluation's file.</summary>
 internal static class RunSettings
 {
-    /// <summary>Everything that the weights depend on but the log; Follow and the cadence of logs and checkpoints may change between resumes.</summary>
+    /// <summary>Everything that the weights depend on but the log; Follow, the bounds and the cadence of logs and checkpoints may change between resumes.</summary>
     public static string Digest(TrainerOptions options, TrainingRun run) => Convert.ToHexStringLower(SHA256.HashData(JsonSerializer.SerializeToUtf8Bytes(new
     {
         options.Recipe,
@@ -29,6 +29,7 @@ internal static class RunSettings
         options.EvaluationPrompts,
         options.EvaluationCandidates,
         options.EvaluateEvery,
+        options.Best,
         EvaluationFile = options.EvaluationFile is { } file && options.EvaluationPrompts > 0 ? DataChecksum.Of(file) : null,
         options.BFloat16,
         options.LoraRank,
@@ -47,6 +48,7 @@ internal static class RunSettings
         run.Seed,
         Start = run.Start.Manifest.Digest,
         Teacher = run.Teacher?.Manifest.Digest,
+        Reference = run.Reference?.Manifest.Digest,
     })));
 
     /// <summary>Share of the log's sources that are kept from training: none where the evaluation has its own prompts, or where there is no evaluation.</summary>

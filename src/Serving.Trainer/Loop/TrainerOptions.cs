@@ -96,7 +96,11 @@ public sealed class TrainerOptions : IValidatableObject
 
     /// <summary>Steps between evaluations, rounded up to whole rounds; 0 = at the start and at the end only.</summary>
     [Range(0, 1_000_000)]
-    public int EvaluateEvery { get; set; }
+    public int EvaluateEvery { get; set; } = 100;
+
+    /// <summary>Which evaluation's weights come out, of those that break no bound: the one with the best "total" (scorecard) or "judge".</summary>
+    [RegularExpression("total|judge", ErrorMessage = "Trainer:Best must be total or judge.")]
+    public string Best { get; set; } = HeldOutEvaluation.TotalName;
 
     /// <summary>
     /// Candidates of the start per evaluated prompt, drawn once, that tell how good its Best-of-n is for n up to this: for "effective_n" and "gain_share". 0 or 1 = neither.
@@ -130,6 +134,9 @@ public sealed class TrainerOptions : IValidatableObject
     /// <summary>LoRA's products are scaled by this over the rank.</summary>
     [Range(1e-3, 1e6)]
     public double LoraAlpha { get; set; } = 16;
+
+    [ValidateObjectMembers]
+    public StopOptions Stop { get; set; } = new();
 
     [ValidateObjectMembers]
     public BondOptions Bond { get; set; } = new();

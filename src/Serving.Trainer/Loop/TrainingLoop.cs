@@ -35,6 +35,9 @@ public sealed class TrainingLoop(
     /// <summary>Versions that "off-policy" looks back unless told otherwise.</summary>
     private const int OffPolicyStaleness = 4;
 
+    /// <summary>A run that was killed before its first checkpoint begins anew, and so does its log.</summary>
+    private const int BeforeTheStart = -1;
+
     private readonly IObjective _objective = Recipe.Build(options);
     private readonly SamplingParameters _sampling = new() { Temperature = (float)options.Temperature, MaxTokens = options.MaxTokens };
     private readonly TeacherFile? _stored = options.Gkd.TeacherFile is { } file && options.Recipe.Split('+').Contains("gkd") ? TeacherFile.Read(file) : null;
@@ -45,6 +48,14 @@ public sealed class TrainingLoop(
     /// <exception cref="InvalidOperationException">The log holds nothing to learn from, or the loss is no longer a number.</exception>
     public TrainingResult Run(CancellationToken cancellationToken)
     {
+        foreach (var (other, option) in new[] { (run.Teacher, "--teacher"), (run.Reference, "--reference") })
+        {
+            if (other is not null)
+            {
+                TokenizerFiles.RequireSame(run.Start, other, option);
+            }
+        }
+
         Directory.CreateDirectory(run.Folder);
 
         // A background collection may run the finaliser of a Scalar while a native call still reads it (TorchSharp keeps nothing alive).
@@ -69,32 +80,43 @@ public sealed class TrainingLoop(
         using var head = _objective.Needs.HasFlag(ObjectiveNeeds.ValueHead) ? new ValueHead(policy.Config.HiddenSize) : null;
         Parameter[] trained = [.. policy.Trained, .. head?.parameters() ?? []];
         using var optimizer = optim.AdamW(trained, options.LearningRate, 0.9, 0.99, weight_decay: options.WeightDecay);
-        using var rollouts = Rollouts();
+        var clock = new RunClock(time);
+        using var rollouts = Rollouts(clock);
         var window = Window();
         var corpus = Corpus(window, teacher);
         var state = new TrainingState(run.Folder);
         var gradients = new GradientStep(trained, optimizer, options.ClipNorm);
         var learner = new LearnerStep(options, _objective, new StepModels(policy, anchor, teacher, start, head), window, gradients, _rate);
-        var (step, figures) = (0, new RunFigures(null, null));
+        var watch = new RunWatch(new StopRules(options.Stop, options.TargetCandidates, LearnsFromAnother), options, run.Folder);
+        var (step, figures) = (0, new RunFigures(null));
         HeldOutEvaluator? evaluator;
         if (run.Resume && state.Exists)
         {
             (step, figures) = Resume(state, policy, anchor, optimizer, window, corpus, head);
+            figures = figures.Stop is null ? figures : watch.Judge(figures, policy);
             evaluator = Evaluator(corpus, figures.Start?.Sample.Prompts ?? 0, cancellationToken);
         }
         else
         {
             corpus.ReadOn();
+            clock.Begin(RunPart.Evaluation);
             evaluator = Evaluator(corpus, options.EvaluationPrompts, cancellationToken);
-            figures = new RunFigures(evaluator?.EvaluateStart(cancellationToken), null);
+            figures = new RunFigures(evaluator?.EvaluateStart(cancellationToken));
+            if (evaluator is not null && run.Reference is not null)
+            {
+                figures = figures with { Begun = evaluator.Evaluate(0, policy, figures.Start!, cancellationToken) };
+            }
+
+            watch.Forget(figures);
         }
 
-        using var log = new RunLog(run.Folder, options.Steps, time, run.Resume ? step : null);
-        Report(log, step == 0 ? figures.Start?.Sample : null);
+        clock.Begin(RunPart.Other);
+        using var log = new RunLog(run.Folder, options.Steps, time, run.Resume ? (state.Exists ? step : BeforeTheStart) : null);
+        Report(log, step == 0 ? figures.Begun ?? figures.Start?.Sample : null);
         var builder = new BatchBuilder(options.TargetCandidates, options.CandidatesPerGroup, run.Seed);
         var meter = new StepMeter(time);
         var saved = step;
-        while (step < options.Steps)
+        while (step < options.Steps && figures.Stop is null)
         {
             if (options.Follow && step > 0)
             {
@@ -107,21 +129,25 @@ public sealed class TrainingLoop(
             for (var i = 0; i < prompts.Length; i++, step++)
             {
                 var batches = builder.Build(Groups(prompts[i], fresh?[i]), step, options.MicroBatches);
+                clock.Begin(RunPart.Learner);
                 learner.Take(batches, step, meter);
+                clock.Begin(RunPart.Other);
                 meter.Add("replay/staleness", prompts[i].Average(group => group.Draw.Staleness));
                 if (step % options.LogEvery == 0 || step + 1 == options.Steps)
                 {
-                    log.Write(step, [.. meter.Take(_rate.At(step)), .. Figures(window, corpus)]);
+                    log.Write(step, [.. meter.Take(_rate.At(step)), .. Figures(window, corpus), .. clock.Shares()], ShownOfStep);
                 }
             }
 
             if (evaluator is not null && (step == options.Steps || Passed(options.EvaluateEvery, step - prompts.Length, step)))
             {
-                figures = figures with { Last = evaluator.Evaluate(step, policy, figures.Start!, cancellationToken) };
-                Report(log, figures.Last);
+                clock.Begin(RunPart.Evaluation);
+                figures = watch.Add(figures, evaluator.Evaluate(step, policy, figures.Start!, cancellationToken), policy);
+                clock.Begin(RunPart.Other);
+                Report(log, figures.Last, figures.Stop);
             }
 
-            if (step - saved >= options.CheckpointEvery || step == options.Steps || cancellationToken.IsCancellationRequested)
+            if (step - saved >= options.CheckpointEvery || step == options.Steps || figures.Stop is not null || cancellationToken.IsCancellationRequested)
             {
                 state.Save(
                     step,
@@ -130,6 +156,7 @@ public sealed class TrainingLoop(
                     optimizer,
                     new ReplayState(corpus.Read, window.Cursor, RunSettings.Digest(options, run), figures, corpus.Digest, window.Priorities),
                     head);
+                watch.Forget(figures);
                 saved = step;
             }
 
@@ -137,8 +164,12 @@ public sealed class TrainingLoop(
             NativeHeap.Trim();
         }
 
-        return new TrainingResult(Published(policy), step, window.Count, corpus.Read, figures);
+        return new TrainingResult(Result(policy, step, watch, figures), step, window.Count, corpus.Read, figures);
     }
+
+    /// <summary>What is learnt from was drawn, or is judged, by another policy than the start.</summary>
+    private bool LearnsFromAnother =>
+        (_objective.Needs & (ObjectiveNeeds.LoggedGroups | ObjectiveNeeds.Teacher)) != 0 && run.Teacher is { } teacher && teacher.Manifest.Digest != run.Start.Manifest.Digest;
 
     /// <summary>Whether a multiple of <paramref name="every"/> lies in (before, after]: a function of the steps alone, so that a resumed run evaluates where the killed one did.</summary>
     private static bool Passed(int every, int before, int after) => every > 0 && before / every < after / every;
@@ -207,30 +238,46 @@ public sealed class TrainingLoop(
         ("replay/skipped", corpus.Skipped),
     ];
 
-    private Rollouts? Rollouts() =>
+    private Rollouts? Rollouts(RunClock clock) =>
         _objective.Fresh == default
             ? null
-            : new Rollouts(Path.Combine(run.Folder, "rollouts"), run.Start, _objective.Fresh, onnx, inference, _sampling, score, run.Seed);
+            : new Rollouts(Path.Combine(run.Folder, "rollouts"), run.Start, _objective.Fresh, onnx, inference, _sampling, score, run.Seed, clock);
 
     private HeldOutEvaluator? Evaluator(EpisodeCorpus corpus, int prompts, CancellationToken cancellationToken)
     {
         var heldOut = options.EvaluationFile is { } file && prompts > 0
-            ? HeldOutFile.Read(file, prompts, corpus.Longest, run.Teacher ?? run.Start, onnx, inference, _sampling, run.Seed, cancellationToken)
+            ? HeldOutFile.Read(file, prompts, corpus.Longest, run.Reference ?? run.Teacher ?? run.Start, onnx, inference, _sampling, run.Seed, cancellationToken)
             : [.. corpus.HeldOut.Take(prompts).Select(prompt => new HeldOutPrompt(prompt))];
         return heldOut.Count == 0 ? null : new HeldOutEvaluator(options, run, heldOut, score, judge, onnx, inference, _sampling);
     }
 
-    private static void Report(RunLog log, HeldOutEvaluation? evaluation)
+    /// <summary>Where the time goes is for the log; the console has the figures of the losses.</summary>
+    private static bool ShownOfStep(string figure) =>
+        !figure.StartsWith("time/", StringComparison.Ordinal) && !figure.StartsWith("cpu/", StringComparison.Ordinal);
+
+    private static void Report(RunLog log, HeldOutEvaluation? evaluation, StopReason? stop = null)
     {
         if (evaluation is not null)
         {
-            log.Write(evaluation.Step, evaluation.ToLog(), HeldOutEvaluation.Shown.Contains);
+            (string, double)[] stopped = stop is null ? [] : [($"stop/{stop.Rule}", stop.Value), ($"stop/{stop.Rule}_bound", stop.Bound)];
+            log.Write(evaluation.Step, [.. evaluation.ToLog(), .. stopped], HeldOutEvaluation.Shown.Contains);
         }
     }
 
-    /// <summary>LoRA is merged into what comes out.</summary>
-    private static PolicyModule Published(PolicyModule policy)
+    /// <summary>The best weights, LoRA merged; those at the end where there is no best.</summary>
+    private static PolicyModule Result(PolicyModule policy, int step, RunWatch watch, RunFigures figures)
     {
+        if (figures.Best is { } best && best.Step != step)
+        {
+            var type = policy.ComputeType;
+            using (policy)
+            {
+                var module = watch.Load(best, policy.Config);
+                module.ComputeType = type;
+                return module;
+            }
+        }
+
         if (!policy.Adapted)
         {
             return policy;

@@ -5,7 +5,7 @@ namespace Serving.Trainer.Objectives;
 /// <param name="Penalties">Reward of every token besides the last one's: - beta (log pi - log pi_start), [T].</param>
 /// <param name="Reward">Scorecard total, the reward at its end.</param>
 /// <param name="Baseline">What the other answers of its group say it should get, penalties included.</param>
-/// <param name="Values">V of the state before every token, [T]; empty = the baseline stands for all.</param>
+/// <param name="Values">What a value head adds to the baseline before every token, [T]; empty = nothing.</param>
 public sealed record LoggedAnswer(double[] LogRatios, double[] Penalties, double Reward, double Baseline, double[] Values)
 {
     /// <summary>What log pi of its tokens is multiplied by and what its values should be.</summary>
@@ -28,7 +28,7 @@ public sealed record LoggedAnswer(double[] LogRatios, double[] Penalties, double
     private AnswerCredit Traced(VTraceClips clips)
     {
         double[] rewards = [.. Penalties[..^1], Penalties[^1] + Reward];
-        var values = Values.Length > 0 ? Values : [.. rewards.Select(_ => Baseline)];
+        double[] values = [.. rewards.Select((_, t) => Baseline + (Values.Length > 0 ? Values[t] : 0))];
         var discounts = Enumerable.Repeat(1.0, rewards.Length).ToArray();
         discounts[^1] = 0;                  // behind the last token nothing comes
         var (targets, advantages) = VTrace.Of(LogRatios, rewards, discounts, values, 0, clips);

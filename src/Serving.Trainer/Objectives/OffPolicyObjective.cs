@@ -36,7 +36,7 @@ public sealed class OffPolicyObjective(OffPolicySettings settings) : IObjective
         inputs.Report("off_policy", loss);
         if (settings.ValueHead)
         {
-            loss += settings.ValueWeight * ValueLoss(inputs, credits, weights);
+            loss += settings.ValueWeight * ValueLoss(inputs, answers, credits, weights);
         }
 
         Report(inputs, [.. used.Select(b => answers[b]!)], [.. used.Select(b => credits[b]!)]);
@@ -81,15 +81,17 @@ public sealed class OffPolicyObjective(OffPolicySettings settings) : IObjective
         ];
     }
 
-    private Tensor ValueLoss(ObjectiveInputs inputs, AnswerCredit?[] credits, double[] weights)
+    private Tensor ValueLoss(ObjectiveInputs inputs, LoggedAnswer?[] answers, AnswerCredit?[] credits, double[] weights)
     {
         var entries = inputs.Batch.Entries;
-        var targets = inputs.Row(entries.SelectMany((entry, b) => PerToken(entry, credits[b]?.Targets, 1)).Select(target => settings.RescaledValues ? ValueRescaling.Rescale(target) : target));
+        var targets = inputs.Row(entries.SelectMany((entry, b) => PerToken(entry, credits[b]?.Targets.Select(target => Scaled(target - answers[b]!.Baseline)).ToArray(), 1)));
         var perToken = inputs.Row(entries.SelectMany((entry, b) => Enumerable.Repeat(credits[b] is null ? 0 : weights[b], entry.Tokens)));
         var tokens = entries.Where((_, b) => credits[b] is not null).Sum(entry => entry.Tokens);
         var loss = ((inputs.Values - targets).square() * perToken).sum() * (0.5 / tokens);
         inputs.Report("off_policy_value", loss);
         return loss;
+
+        double Scaled(double value) => settings.RescaledValues ? ValueRescaling.Rescale(value) : value;
     }
 
     private void Report(ObjectiveInputs inputs, LoggedAnswer[] answers, AnswerCredit[] credits)

@@ -19,13 +19,13 @@ public sealed record OffPolicySettings
 
     public VTraceClips Clips { get; init; } = new();
 
-    /// <summary>Values of V-trace from a head on the policy's hidden states; else the group's baseline stands for every value.</summary>
+    /// <summary>A head on the policy's hidden states adds to the group's baseline what an answer's beginning tells of its end; else the baseline stands for every value.</summary>
     public bool ValueHead { get; init; }
 
     /// <summary>Weight of the value head's loss.</summary>
     public double ValueWeight { get; init; } = 0.5;
 
-    /// <summary>The head learns h(v), <see cref="ValueRescaling"/>.</summary>
+    /// <summary>The head learns h(v - baseline), <see cref="ValueRescaling"/>.</summary>
     public bool RescaledValues { get; init; }
 
     /// <summary>eta of the priorities that are found.</summary>

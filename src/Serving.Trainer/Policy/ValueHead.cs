@@ -7,7 +7,7 @@ using static TorchSharp.torch.nn;
 namespace Serving.Trainer.Policy;
 
 /// <summary>
-/// V of a state as a linear function of the policy's hidden state, [R, d] to [R]; 0 everywhere at first. Part of a run's checkpoints, never of what is published.
+/// A value of a state as a linear function of the policy's hidden state, [R, d] to [R]; 0 everywhere at first. Part of a run's checkpoints, never of what is published.
 /// </summary>
 public sealed class ValueHead : Module<Tensor, Tensor>
 {

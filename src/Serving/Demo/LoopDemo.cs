@@ -197,6 +197,7 @@ internal sealed class LoopDemo(DemoOptions options, DemoScreen screen, TimeProvi
         [
             "run", "--recipe", "bond", "--episodes", episodes, "--models", models, "--start", "student", "--teacher", "anchor",
             "--steps", $"{options.Steps}", "--run", Path.Combine(options.Work, "run"), "--seed", $"{options.Seed}", "--publish-as", "student",
+            "--limit", "0",                                                                          // the demo measures for itself
             "--set", string.Create(CultureInfo.InvariantCulture, $"Trainer:Temperature={ServerClient.Temperature}"),
         ],
         new Dictionary<string, string>(),

@@ -135,6 +135,33 @@ public sealed class EpisodeCorpusTests : IAsyncDisposable
         Assert.Equal(fresh.Digest, corpus.Digest);
     }
 
+    /// <summary>Between the new shard and its new count in dataset_info.json.</summary>
+    [Fact]
+    public async Task In_the_middle_of_a_deletion_training_goes_on_with_what_it_has()
+    {
+        await Write([.. Enumerable.Range(0, 3).Select(i => Episode("e" + i, [0, i]))]);
+        var info = Path.Combine(Directory.GetDirectories(Path.Combine(_folder.Path, "serving_episodes")).Single(), "dataset_info.json");
+        var old = await File.ReadAllTextAsync(info, TestContext.Current.CancellationToken);
+        var window = new ReplayWindow(1000, 1);
+        var corpus = Corpus(window);
+        corpus.ReadOn();
+
+        Assert.Equal(0, EpisodesCommand.Create().Parse(["delete", _folder.Path, "--id", "e0", "e1", "e2"]).Invoke());
+        var after = await File.ReadAllTextAsync(info, TestContext.Current.CancellationToken);
+        await File.WriteAllTextAsync(info, old, TestContext.Current.CancellationToken);
+        corpus.ReadOn();
+        corpus.ReadOn();
+        Assert.Equal((3, 3), (corpus.Read, window.Count));
+        Assert.Throws<InvalidDataException>(() => corpus.ReadOn());
+
+        await File.WriteAllTextAsync(info, after, TestContext.Current.CancellationToken);
+        corpus.ReadOn();
+        Assert.Equal((0, 0), (corpus.Read, window.Count));
+        await Write([Episode("new", [0, 1])]);
+        corpus.ReadOn();
+        Assert.Equal((1, 1), (corpus.Read, window.Count));
+    }
+
     public ValueTask DisposeAsync()
     {
         _folder.Dispose();

@@ -57,6 +57,41 @@ public sealed class HeldOutEvaluationTests(Traffic traffic) : IClassFixture<Traf
     }
 
     [Fact]
+    public void A_student_can_be_measured_against_the_policy_that_it_learns_from()
+    {
+        var prompts = Prompts(30);
+        var run = new TrainingRun { Start = traffic.Student, Reference = traffic.Anchor, Episodes = traffic.Episodes, Folder = _folder.File("run"), Seed = 4 };
+        var evaluator = new HeldOutEvaluator(new TrainerOptions(), run, prompts, Traffic.Letters, null, Traffic.Onnx, Traffic.Inference, Sampling);
+        using var student = PolicyWeights.Load(traffic.Student.Path);
+        using var anchor = PolicyWeights.Load(traffic.Anchor.Path);
+
+        var reference = evaluator.EvaluateStart(CancellationToken.None);
+        var begun = evaluator.Evaluate(0, student, reference, CancellationToken.None);
+        var same = evaluator.Evaluate(0, anchor, reference, CancellationToken.None);
+
+        Assert.Equal((0, 0), same.GainOver(reference.Sample));
+        Assert.Equal(0, same.GainShare!.Value, 1e-6);
+        Assert.NotEqual(reference.Sample.Total, begun.Total);
+        Assert.True(begun.Mean("kl") > .01, $"{begun.Mean("kl")}");
+    }
+
+    [Theory]
+    [InlineData("--teacher")]
+    [InlineData("--reference")]
+    public void A_policy_with_another_tokenizer_is_refused(string option)
+    {
+        var other = traffic.Anchor with { Manifest = traffic.Anchor.Manifest with { Files = new Dictionary<string, string> { ["tokenizer.json"] = "sha256:other" } } };
+        var run = new TrainingRun { Start = traffic.Student, Episodes = traffic.Episodes, Folder = _folder.File("run"), Seed = 4 };
+        run = option == "--teacher" ? run with { Teacher = other } : run with { Reference = other };
+
+        var error = Assert.Throws<ArgumentException>(() =>
+            new TrainingLoop(new TrainerOptions(), run, Traffic.Letters, Traffic.Onnx, Traffic.Inference, TimeProvider.System).Run(CancellationToken.None));
+
+        Assert.Contains($"{option} anchor@1 has another tokenizer.json than student@1", error.Message, StringComparison.Ordinal);
+        Assert.False(Directory.Exists(run.Folder));
+    }
+
+    [Fact]
     public void References_bring_rouge_and_a_judge_its_figure_and_both_survive_a_checkpoint()
     {
         HeldOutPrompt[] prompts = [.. Prompts(6).Select((prompt, i) => i % 2 == 0 ? prompt with { Reference = "reads archives" } : prompt)];
@@ -66,10 +101,11 @@ public sealed class HeldOutEvaluationTests(Traffic traffic) : IClassFixture<Traf
 
         Assert.Equal(3, start.Sample.Figures["rouge-l"].Length);
         Assert.Equal(6, start.Sample.Figures["judge"].Length);
-        var back = JsonSerializer.Deserialize<RunFigures>(JsonSerializer.Serialize(new RunFigures(start, start.Sample)))!;
+        var back = JsonSerializer.Deserialize<RunFigures>(JsonSerializer.Serialize(new RunFigures(start) { Last = start.Sample, Recent = [start.Sample], Stop = new StopReason("kl", 3, 1, 2, "far") }))!;
         Assert.Equal(start.Curve!.Totals, back.Start!.Curve!.Totals);
         Assert.Equal(start.Sample.ToJson().ToJsonString(), back.Last!.ToJson().ToJsonString());
         Assert.Equal(start.Sample.ToLog(), back.Last.ToLog());
+        Assert.Equal(("far", 1), (back.Stop!.Message, back.Recent.Count));
     }
 
     [Fact]

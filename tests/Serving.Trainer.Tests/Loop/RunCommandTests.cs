@@ -67,6 +67,24 @@ public sealed class RunCommandTests(Traffic traffic) : IClassFixture<Traffic>, I
     }
 
     [Fact]
+    public void A_run_that_breaks_a_bound_at_once_has_an_exit_code_of_its_own_and_publishes_nothing()
+    {
+        TinyScorer.PublishBoth(traffic.Store);
+        string[] arguments =
+        [
+            "--recipe", "bond", "--episodes", traffic.Episodes, "--models", traffic.Store.Root, "--start", "student@1", "--steps", "6", "--limit", "5",
+            "--run", _folder.File("run"), "--publish-as", "nothing",
+            "--set", "Trainer:MaxTokens=5", "Trainer:Threads=1", "Trainer:RoundSteps=2", "Trainer:EvaluateEvery=2", "Trainer:Stop:KlBudget=1e-9",
+        ];
+
+        Assert.Equal(RunCommand.StoppedByBound, RunCommand.Create().Parse(arguments).Invoke());
+
+        Assert.DoesNotContain("nothing", traffic.Store.Names());
+        var last = JsonNode.Parse(File.ReadLines(_folder.File("run/log.jsonl")).Last())!;
+        Assert.Equal((2, 1e-9), ((int)last["step"]!, (double)last["stop/kl_bound"]!));
+    }
+
+    [Fact]
     public void A_judge_that_is_trained_on_is_refused()
     {
         TinyScorer.PublishBoth(traffic.Store);

@@ -163,6 +163,89 @@ public sealed class TrainingLoopTests(Traffic traffic) : IClassFixture<Traffic>,
         Assert.NotEqual(start.Layers[0].Down.ToFloats(), resumed.Policy.Layers[0].Down.ToFloats());
     }
 
+    [Theory]
+    [InlineData(0)]
+    [InlineData(3)]
+    public void A_bound_ends_the_run_and_the_best_weights_before_it_come_out_after_a_resume_too(int rank)
+    {
+        var options = Options("bond", steps: 30);
+        (options.HeldOut, options.EvaluationPrompts, options.EvaluateEvery, options.EvaluationCandidates, options.LoraRank, options.Stop) = (.3, 40, 3, 4, rank, NoBounds());
+        options.LearningRate = rank == 0 ? 1e-3 : 5e-3;
+        using var free = Run(options, traffic.Anchor, "free");
+        Assert.Null(free.Figures.Stop);
+
+        // Below the first evaluation that lies further from the start than all before it, which were not the first: some pass, then one does not.
+        var gone = Logged("free", "evaluation/kl");
+        var first = Enumerable.Range(2, gone.Length - 2).First(i => gone[i] > gone[..i].Max());
+        options.Stop.KlBudget = (gone[..first].Max() + gone[first]) / 2;
+        using var result = Run(options, traffic.Anchor, "bound");
+
+        Assert.Equal("kl", result.Figures.Stop!.Rule);
+        Assert.True(result.Good);
+        Assert.Equal(3 * first, result.Steps);
+        Assert.Equal(result.Steps, result.Figures.Last!.Step);
+        Assert.InRange(result.After!.Step, 3, result.Steps - 3);
+        Assert.True(result.After.Mean("kl") <= options.Stop.KlBudget);
+        var best = Weights(result.Policy, "best");
+        Assert.Single(Directory.GetFiles(_folder.File("bound"), "best-*"));
+
+        // Resumed it ends where it ended; with a looser bound it goes on.
+        using var again = Run(options, traffic.Anchor, "bound", resume: true);
+        Assert.Equal((result.Steps, result.Figures.Stop), (again.Steps, again.Figures.Stop));
+        Assert.Equal(best, Weights(again.Policy, "again"));
+        options.Stop.KlBudget = 0;
+        using var further = Run(options, traffic.Anchor, "bound", resume: true);
+        Assert.Equal(30, further.Steps);
+        Assert.Equal(free.Figures.Last!.ToJson().ToJsonString(), further.Figures.Last!.ToJson().ToJsonString());
+        Assert.Equal(free.After!.Step, further.After!.Step);
+        Assert.Equal(Weights(free.Policy, "free weights"), Weights(further.Policy, "further weights"));
+    }
+
+    [Fact]
+    public void Evaluations_do_not_change_what_is_learnt_and_a_run_stopped_between_them_is_evaluated_at_the_same_steps()
+    {
+        var options = Options("jbond", steps: 9);
+        (options.HeldOut, options.EvaluationPrompts, options.EvaluateEvery, options.EvaluationCandidates, options.Stop) = (.3, 20, 6, 4, NoBounds());
+        options.CheckpointEvery = 3;
+        using var whole = Run(options, traffic.Student, "whole");
+        options.EvaluateEvery = 0;
+        using var rare = Run(options, traffic.Student, "rare");
+        options.EvaluateEvery = 6;
+
+        using var stop = new CancellationTokenSource();
+        var calls = 0;                                                                  // 80 of the start, 54 of a round
+        Task<Score> Stopping(string source, string answer, IReadOnlyList<string> others, CancellationToken cancellationToken)
+        {
+            if (Interlocked.Increment(ref calls) == 164)
+            {
+                stop.Cancel();
+            }
+
+            return Traffic.Letters(source, answer, others, CancellationToken.None);
+        }
+
+        try
+        {
+            Run(options, traffic.Student, "stopped", score: Stopping, cancellationToken: stop.Token).Dispose();
+            Assert.Fail("The run was to be stopped.");
+        }
+        catch (OperationCanceledException)
+        {
+        }
+
+        using var resumed = Run(options, traffic.Student, "stopped", resume: true);
+
+        Assert.Equal(Trained(rare, "rare"), Trained(whole, "whole"));
+        Assert.Equal(Logged("whole", "evaluation/total"), Logged("stopped", "evaluation/total"));
+        Assert.Equal(3, Logged("whole", "evaluation/total").Length);
+
+        byte[] Trained(TrainingResult result, string run)
+        {
+            Assert.Equal(9, result.Figures.Last!.Step);
+            return File.ReadAllBytes(Path.Combine(_folder.Path, run, "checkpoint", "weights.safetensors"));
+        }
+    }
+
     [Fact]
     public void A_checkpoint_of_other_settings_is_refused()
     {
@@ -210,6 +293,18 @@ public sealed class TrainingLoopTests(Traffic traffic) : IClassFixture<Traffic>,
         Assert.Equal(Weights(back, "back"), Weights(result.Policy, "trained"));
     }
 
+    private static StopOptions NoBounds() => new()
+    {
+        KlBudget = 0,
+        JudgeMargin = 1,
+        DivergenceEvaluations = 0,
+        ShortestAnswers = 0,
+        LongestAnswers = 1e6,
+        Repetition = 1,
+        Distinct = 0,
+        Entropy = 0,
+    };
+
     private static TrainerOptions Options(string recipe, int steps) => new()
     {
         Recipe = recipe,
@@ -248,6 +343,14 @@ public sealed class TrainingLoopTests(Traffic traffic) : IClassFixture<Traffic>,
         };
         return new TrainingLoop(options, run, score ?? Traffic.Letters, Traffic.Onnx, Traffic.Inference, TimeProvider.System).Run(cancellationToken);
     }
+
+    /// <summary>A figure of the log, in the order of its lines.</summary>
+    private double[] Logged(string run, string figure) =>
+    [
+        .. File.ReadLines(Path.Combine(_folder.Path, run, "log.jsonl")).Select(line => System.Text.Json.JsonDocument.Parse(line).RootElement)
+            .Where(line => line.TryGetProperty(figure, out _))
+            .Select(line => line.GetProperty(figure).GetDouble()),
+    ];
 
     private byte[] Weights(TrainingResult result)
     {

@@ -111,15 +111,15 @@ public sealed class OffPolicyObjectiveTests
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public void The_value_head_learns_what_answers_get_and_the_policy_does_not_feel_it(bool rescaled)
+    public void The_value_head_learns_what_an_answers_beginning_tells_and_the_policy_does_not_feel_it(bool rescaled)
     {
         using var policy = Module(1);
         using var head = new ValueHead(_config.HiddenSize);
         using var optimizer = optim.AdamW(head.parameters(), .02);
         var objective = new OffPolicyObjective(new OffPolicySettings { ValueHead = true, ValueWeight = 1, RescaledValues = rescaled });
         var plain = new OffPolicyObjective(new OffPolicySettings { ValueHead = true, ValueWeight = 0, RescaledValues = rescaled });
-        var group = Own(policy, Logged("a", [20, 20, 20]));
-        var last = double.NaN;
+        var group = Own(policy, Logged("a", [0, 30, 10]));
+        var losses = new List<double>();
         for (var step = 0; step < 400; step++)
         {
             using var scope = NewDisposeScope();
@@ -138,10 +138,11 @@ public sealed class OffPolicyObjectiveTests
             loss.backward();
             optimizer.step();
             policy.zero_grad();
-            last = inputs.Figures["off_policy_value"].item<float>();
+            losses.Add(inputs.Figures["off_policy_value"].item<float>());
         }
 
-        Assert.InRange(last, 0, .05);
+        // Behind the prompt nothing is known of the answer yet: that part of the error stays.
+        Assert.InRange(losses[^1], .2 * losses[0], .6 * losses[0]);
         Assert.True(objective.Needs.HasFlag(ObjectiveNeeds.ValueHead));
     }
 

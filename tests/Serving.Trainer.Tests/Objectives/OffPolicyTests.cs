@@ -92,6 +92,19 @@ public sealed class OffPolicyTests
     }
 
     [Fact]
+    public void A_head_that_knows_nothing_yet_changes_nothing_and_one_that_does_takes_part_in_the_baseline()
+    {
+        double[] ratios = [Math.Log(3), Math.Log(.5)];
+        var without = new LoggedAnswer(ratios, [0, 0], Reward: 3, Baseline: 1, []).Credit(new OffPolicySettings());
+        var zero = new LoggedAnswer(ratios, [0, 0], Reward: 3, Baseline: 1, [0, 0]).Credit(new OffPolicySettings());
+        var knowing = new LoggedAnswer(_onPolicy[..2], [0, 0], Reward: 3, Baseline: 1, [.5, 2]).Credit(new OffPolicySettings());
+
+        Near(without.Slopes, zero.Slopes, 0);
+        Near([1.5, 0], knowing.Slopes, 1e-12);
+        Near([3, 3], knowing.Targets, 1e-12);
+    }
+
+    [Fact]
     public void Penalties_count_from_their_token_on_in_v_trace_and_for_the_whole_answer_otherwise()
     {
         var answer = new LoggedAnswer(_onPolicy, [-.1, -.2, -.4], Reward: 3, Baseline: 1, []);
