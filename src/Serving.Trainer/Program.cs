@@ -15,6 +15,7 @@ var root = new RootCommand("Trains policies and scorers for Serving, and distils
     TrainScorerCommand.Create(),
     SampleCommand.Create(),
     EvaluateCommand.Create(),
+    TeacherCommand.Create(),
     RunCommand.Create(),
     LabCommand.Create(),
 };

@@ -21,6 +21,9 @@ public enum CandidateSource
 /// <param name="Source">Where it comes from.</param>
 public sealed record GroupCandidate(int[] Tokens, double SampledLogProb, double Reward, ulong TieKey, CandidateSource Source)
 {
+    /// <summary>What a stored teacher said of it; null without one.</summary>
+    public TeacherTokens? Teacher { get; init; }
+
     /// <summary>Mean log-probability that the source entails its sentences, where a scorecard with entailment scored it.</summary>
     public double? Entailment { get; init; }
 

@@ -7,6 +7,9 @@ namespace Serving.Trainer.Lab;
 /// <summary>The members of a JSON object, read one by one with their ranges; those that nobody asked for are unknown.</summary>
 internal sealed partial class LabMembers(JsonElement root)
 {
+    /// <summary>No sum of products of such numbers over all sequences overflows.</summary>
+    private const double Largest = 1e100;
+
     private readonly HashSet<string> _known = new(StringComparer.Ordinal);
 
     /// <summary>What a JSON value is, in words.</summary>
@@ -84,7 +87,7 @@ internal sealed partial class LabMembers(JsonElement root)
         {
             numbers[i] = IsNumber(entry, out var number)
                 ? number
-                : throw new InvalidDataException($"\"{name}\"[{i}] must be a finite number, not {Kind(entry)}.");
+                : throw new InvalidDataException($"\"{name}\"[{i}] must be a number of at most 1e100 in size, not {Kind(entry)}.");
             i++;
         }
 
@@ -125,7 +128,7 @@ internal sealed partial class LabMembers(JsonElement root)
     private static bool IsNumber(JsonElement value, out double number)
     {
         number = 0;
-        return value.ValueKind == JsonValueKind.Number && value.TryGetDouble(out number) && double.IsFinite(number);
+        return value.ValueKind == JsonValueKind.Number && value.TryGetDouble(out number) && Math.Abs(number) <= Largest;
     }
 
     private static string Short(string text) => (text.Length > 40 ? text[..40] + "..." : text).ReplaceLineEndings(" ");

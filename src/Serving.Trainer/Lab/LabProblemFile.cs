@@ -39,7 +39,12 @@ internal static class LabProblemFile
         }
         catch (JsonException e)
         {
-            throw new InvalidDataException($"The problem is not JSON: {e.Message.ReplaceLineEndings(" ")} (NaN and Infinity are not JSON numbers either.)", e);
+            throw new InvalidDataException(
+                $"The problem is not JSON: {e.Message.ReplaceLineEndings(" ")} Write one JSON object as in \"lab --help\"; NaN and Infinity are not JSON numbers.", e);
+        }
+        catch (InvalidOperationException e)
+        {
+            throw new InvalidDataException($"A text in the problem is not Unicode ({e.Message.ReplaceLineEndings(" ")}): write it without a lone surrogate.", e);
         }
     }
 

@@ -65,7 +65,7 @@ public static class Recipe
             : throw new ArgumentException($"Every weight of the recipe \"{options.Recipe}\" is 0: there is nothing to learn.", nameof(options));
 
         GkdObjective Distillation(double lambda) =>
-            new(new TokenDivergence(options.Gkd.Divergence, options.Gkd.Beta), lambda, options.Gkd.Temperature, options.Gkd.TeacherTopK);
+            new(new TokenDivergence(options.Gkd.Divergence, options.Gkd.Beta), lambda, options.Gkd.Temperature, options.Gkd.TeacherTopK, options.Gkd.TeacherFile is not null);
 
         void Add(double weight, Func<IObjective> create)
         {

@@ -182,6 +182,13 @@ public sealed class TrainerOptions : IValidatableObject
                 [nameof(MicroBatches)]);
         }
 
+        if (Gkd.TeacherFile is not null && (Gkd.Lambda > 0 || Gkd.Temperature != 1 || Gkd.TeacherTopK > 0 || Recipe.Split('+').Contains("gkd-reward")))
+        {
+            yield return new ValidationResult(
+                "Trainer:Gkd:TeacherFile knows the logged answers alone, at temperature 1: it needs Trainer:Gkd:Lambda 0, Temperature 1, TeacherTopK 0 and another recipe than gkd-reward.",
+                [nameof(Gkd)]);
+        }
+
         if (Gkd.Divergence != DivergenceFamily.JensenShannon && Gkd.Beta >= 1)
         {
             yield return new ValidationResult(
@@ -273,6 +280,11 @@ public sealed class GkdOptions
     /// <summary>The teacher's likeliest tokens that are told apart, all others being one bucket: what stored log-probs would tell; 0 = all.</summary>
     [Range(0, 1_000_000)]
     public int TeacherTopK { get; set; }
+
+    /// <summary>
+    /// The teacher's stored top-k log-probs of the logged answers (the verb "teacher" writes them); then no teacher is loaded, and Lambda is 0 and Temperature 1.
+    /// </summary>
+    public string? TeacherFile { get; set; }
 
     /// <summary>Share of the student's own answers; above 0 needs rollouts.</summary>
     [Range(0, 1.0)]

@@ -40,6 +40,7 @@ public sealed class TrainingLoop(
 
     private readonly IObjective _objective = Recipe.Build(options);
     private readonly SamplingParameters _sampling = new() { Temperature = (float)options.Temperature, MaxTokens = options.MaxTokens };
+    private readonly TeacherFile? _stored = options.Gkd.TeacherFile is { } file && options.Recipe.Split('+').Contains("gkd") ? TeacherFile.Read(file) : null;
     private readonly LearningRate _rate = new(options.LearningRate, options.WarmUpSteps, options.Steps, options.FinalRate);
 
     /// <summary>Runs to the last step, or to the end of the round in which it is cancelled; then a checkpoint is left behind.</summary>
@@ -175,7 +176,7 @@ public sealed class TrainingLoop(
 
     private IReadOnlyList<CandidateGroup> Groups(IReadOnlyList<CandidateGroup> logged, IReadOnlyList<CandidateGroup>? fresh) =>
     [
-        .. _objective.Needs.HasFlag(ObjectiveNeeds.LoggedGroups) ? logged : [],
+        .. _objective.Needs.HasFlag(ObjectiveNeeds.LoggedGroups) ? logged.Select(group => _stored?.Attach(group) ?? group) : [],
         .. fresh ?? [],
     ];
 
@@ -218,7 +219,7 @@ public sealed class TrainingLoop(
             trains ? run.Teacher?.Manifest.Name : null,
             RunSettings.HeldOut(options),
             longest,
-            needsQuantiles: trains && !_objective.Needs.HasFlag(ObjectiveNeeds.Teacher));
+            needsQuantiles: trains && !_objective.Needs.HasFlag(ObjectiveNeeds.Teacher) && _stored is null);
     }
 
     private ReplayWindow Window() => new(

@@ -17,22 +17,16 @@ public static class ChunkedDivergence
     public static int RowsFor(PolicyModule policy) => Math.Max(1, LogitsPerChunk / policy.Config.VocabularySize);
 
     /// <summary>
-    /// sum over r of w_r D(teacher || student)(r), with gradient. The result is linear in the hidden rows and in the projection, with the gradients found
+    /// sum over r of w_r D(r), with gradient. The result is linear in the hidden rows and in the projection, with the gradients found
     /// chunk by chunk as coefficients and its value moved to the true sum: backward through it is exact at the current weights.
     /// </summary>
     /// <param name="student">Projects <paramref name="hidden"/>; gets gradient.</param>
     /// <param name="hidden">[R, d], with gradient.</param>
-    /// <param name="teacher">Projects <paramref name="teacherHidden"/>; no gradient.</param>
-    /// <param name="teacherHidden">[R, d'], no gradient.</param>
     /// <param name="weights">[R].</param>
-    /// <param name="divergence">D.</param>
-    /// <param name="temperature">As in <see cref="JensenShannon.PerToken"/>.</param>
+    /// <param name="perToken">D of a chunk from the student's logits, [C, V], and the number of its first row: [C].</param>
     /// <param name="chunk">Rows per chunk.</param>
-    /// <param name="teacherTopK">The teacher's tokens that are told apart (<see cref="TopKTail"/>); 0 = all.</param>
     /// <returns>Scalar.</returns>
-    public static Tensor WeightedSum(
-        PolicyModule student, Tensor hidden, PolicyModule teacher, Tensor teacherHidden, Tensor weights, TokenDivergence divergence, double temperature, int chunk,
-        int teacherTopK = 0)
+    public static Tensor WeightedSum(PolicyModule student, Tensor hidden, Tensor weights, Func<Tensor, long, Tensor> perToken, int chunk)
     {
         using var scope = NewDisposeScope();
         var head = student.Head ?? student.Embedding;
@@ -44,14 +38,7 @@ public static class ChunkedDivergence
             using var chunkScope = NewDisposeScope();
             var length = Math.Min(chunk, hidden.shape[0] - start);
             var rows = hidden.narrow(0, start, length).detach().requires_grad_();                                  // [C, d]
-            Tensor teacherLogits;
-            using (no_grad())
-            {
-                teacherLogits = teacher.Project(teacherHidden.narrow(0, start, length));                           // [C, V]
-            }
-
-            var perToken = Divergence(divergence, student.Project(rows), teacherLogits, temperature, teacherTopK);        // [C]
-            var sum = (perToken * weights.narrow(0, start, length)).sum();
+            var sum = (perToken(student.Project(rows), start) * weights.narrow(0, start, length)).sum();
             var gradients = autograd.grad([sum], headSlope is null ? [rows] : [rows, head]);
             slopes.Add(gradients[0].MoveToOuterDisposeScope());
             using (no_grad())
@@ -66,14 +53,35 @@ public static class ChunkedDivergence
         return (linear - linear.detach() + value).MoveToOuterDisposeScope();
     }
 
-    private static Tensor Divergence(TokenDivergence divergence, Tensor student, Tensor teacher, double temperature, int teacherTopK)
+    /// <summary>D of chunks against a teacher that is at hand.</summary>
+    /// <param name="teacher">Projects <paramref name="teacherHidden"/>; no gradient.</param>
+    /// <param name="teacherHidden">[R, d'], no gradient.</param>
+    /// <param name="divergence">D.</param>
+    /// <param name="temperature">Both models' logits are divided by it.</param>
+    /// <param name="topK">The teacher's tokens that are told apart (<see cref="TopKTail"/>); 0 = all.</param>
+    public static Func<Tensor, long, Tensor> FromTeacher(
+        PolicyModule teacher, Tensor teacherHidden, TokenDivergence divergence, double temperature, int topK = 0) => (student, start) =>
     {
-        if (teacherTopK == 0)
+        Tensor logits;
+        using (no_grad())
         {
-            return divergence.PerToken(student, teacher, temperature);
+            logits = teacher.Project(teacherHidden.narrow(0, start, student.shape[0]));                            // [C, V]
         }
 
-        var (ids, logProbs) = TopKTail.Of(teacher, teacherTopK, temperature);
+        if (topK == 0)
+        {
+            return divergence.PerToken(student, logits, temperature);
+        }
+
+        var (ids, logProbs) = TopKTail.Of(logits, topK, temperature);
         return divergence.PerToken(TopKTail.Buckets(student, ids, temperature), TopKTail.Stored(logProbs));
-    }
+    };
+
+    /// <summary>D of chunks against stored top-k log-probs.</summary>
+    /// <param name="ids">Int64 [R, k].</param>
+    /// <param name="logProbs">[R, k].</param>
+    /// <param name="divergence">D.</param>
+    public static Func<Tensor, long, Tensor> FromStored(Tensor ids, Tensor logProbs, TokenDivergence divergence) => (student, start) =>
+        divergence.PerToken(
+            TopKTail.Buckets(student, ids.narrow(0, start, student.shape[0])), TopKTail.Stored(logProbs.narrow(0, start, student.shape[0])));
 }

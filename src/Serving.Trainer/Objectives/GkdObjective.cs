@@ -13,12 +13,13 @@ namespace Serving.Trainer.Objectives;
 /// <param name="lambda">Share of the student's own answers.</param>
 /// <param name="temperature">Both models' logits are divided by it.</param>
 /// <param name="teacherTopK">The teacher's tokens that are told apart, the others being one bucket; 0 = all.</param>
-public sealed class GkdObjective(TokenDivergence divergence, double lambda, double temperature, int teacherTopK = 0) : IObjective
+/// <param name="stored">The teacher is not at hand: the logged answers bring its top-k log-probs. Needs a lambda of 0 and a temperature of 1.</param>
+public sealed class GkdObjective(TokenDivergence divergence, double lambda, double temperature, int teacherTopK = 0, bool stored = false) : IObjective
 {
     public string Name => "gkd";
 
     public ObjectiveNeeds Needs =>
-        ObjectiveNeeds.Teacher
+        (stored ? ObjectiveNeeds.None : ObjectiveNeeds.Teacher)
         | (lambda < 1 ? ObjectiveNeeds.LoggedGroups : ObjectiveNeeds.None)
         | (lambda > 0 ? ObjectiveNeeds.PolicySamples : ObjectiveNeeds.None);
 
@@ -36,8 +37,10 @@ public sealed class GkdObjective(TokenDivergence divergence, double lambda, doub
             _ => 0,
         }).ToArray();
         var weights = inputs.Row(entries.SelectMany((entry, b) => Enumerable.Repeat(shares[b] / entry.Tokens, entry.Tokens)));       // [R]
-        var loss = ChunkedDivergence.WeightedSum(
-            inputs.Policy, inputs.Hidden, inputs.Teacher, inputs.TeacherHidden, weights, divergence, temperature, ChunkedDivergence.RowsFor(inputs.Policy), teacherTopK);
+        var perToken = stored
+            ? ChunkedDivergence.FromStored(inputs.StoredTeacher.Ids, inputs.StoredTeacher.LogProbs, divergence)
+            : ChunkedDivergence.FromTeacher(inputs.Teacher, inputs.TeacherHidden, divergence, temperature, teacherTopK);
+        var loss = ChunkedDivergence.WeightedSum(inputs.Policy, inputs.Hidden, weights, perToken, ChunkedDivergence.RowsFor(inputs.Policy));
         inputs.Report("gkd", loss);
         return loss;
     }

@@ -28,6 +28,7 @@ public sealed class ObjectiveInputs(
     private readonly SortedDictionary<string, Tensor> _figures = new(StringComparer.Ordinal);
     private Tensor? _hidden;
     private Tensor? _teacherHidden;
+    private (Tensor Ids, Tensor LogProbs)? _storedTeacher;
     private Tensor? _tokenLogProbs;
     private Tensor? _anchorTokenLogProbs;
     private Tensor? _startTokenLogProbs;
@@ -40,6 +41,11 @@ public sealed class ObjectiveInputs(
     public PolicyModule Policy => policy;
 
     public PolicyModule Teacher => teacher ?? throw new InvalidOperationException("This objective needs a teacher and the loop gave none.");
+
+    /// <summary>
+    /// The stored teacher's tokens at every answer position, int64 [R, k], and their log-probs, [R, k]; what it says of answers that it never saw (fresh ones) has no meaning.
+    /// </summary>
+    public (Tensor Ids, Tensor LogProbs) StoredTeacher => _storedTeacher ??= Stored();
 
     /// <summary>Hidden states of the policy at the answer positions, [R, d], with gradient.</summary>
     public Tensor Hidden => _hidden ??= RowsOf(policy);
@@ -88,6 +94,26 @@ public sealed class ObjectiveInputs(
 
     /// <summary>A row of numbers as a tensor of the policy's type, [n].</summary>
     public Tensor Row(IEnumerable<double> values) => tensor(values.ToArray(), LogProbs.dtype, LogProbs.device);
+
+    private (Tensor Ids, Tensor LogProbs) Stored()
+    {
+        var known = batch.Entries.FirstOrDefault(entry => entry.Candidate.Teacher is not null)
+            ?? throw new InvalidOperationException("This objective needs a stored teacher and the logged answers bring none.");
+        var k = known.Candidate.Teacher!.Ids.Length / known.Tokens;
+        var ids = batch.Entries.SelectMany(entry => entry.Candidate.Teacher?.Ids ?? [.. Enumerable.Range(0, entry.Tokens * k).Select(i => i % k)]).ToArray();
+        if (ids.Max() >= policy.Config.VocabularySize)
+        {
+            throw new InvalidOperationException(
+                $"The stored teacher has token {ids.Max()}, the policy {policy.Config.VocabularySize} tokens: both must share one tokenizer.");
+        }
+
+        var logProbs = batch.Entries.SelectMany(entry =>
+            entry.Candidate.Teacher?.LogProbs ?? [.. Enumerable.Repeat(-MathF.Log(k + 1), entry.Tokens * k)]);
+        var device = Hidden.device;
+        return (
+            tensor(ids.Select(id => (long)id).ToArray(), ScalarType.Int64).view(-1, k).to(device),
+            tensor(logProbs.ToArray(), ScalarType.Float32).view(-1, k).to(Hidden.dtype).to(device));
+    }
 
     private Tensor RowsOf(PolicyModule module) =>
         module.forward(batch.Ids, batch.Positions, batch.Mask).reshape(-1, module.Config.HiddenSize).index_select(0, batch.Rows);

@@ -11,17 +11,20 @@ public sealed class BondLabTests
     [InlineData(0, 1, .973)]
     [InlineData(0, 100, .0716)]
     [InlineData(0, 1000, .00519)]
+    [InlineData(0, 4000, 8.3e-4)]
     [InlineData(.5, 1, .908)]
     [InlineData(.5, 100, .0261)]
     [InlineData(.5, 1000, .00171)]
+    [InlineData(.5, 4000, 2.8e-4)]
     [InlineData(1, 1, .853)]
     [InlineData(1, 100, .0187)]
     [InlineData(1, 1000, .00108)]
+    [InlineData(1, 4000, 1.7e-4)]
     public void Exact_gradients_of_full_bond_close_the_known_distance_in_the_known_steps(double beta, int steps, double jeffreys)
     {
         var result = LabRun.Solve(T27(LabObjective.FullBond) with { Beta = beta, Steps = steps });
 
-        Assert.Equal(jeffreys, result.JeffreysToBestOfN, jeffreys * 4e-3);
+        Assert.Equal(jeffreys, result.JeffreysToBestOfN, jeffreys * (steps < 4000 ? 4e-3 : 1.5e-2));        // as many digits as are known
     }
 
     [Theory]

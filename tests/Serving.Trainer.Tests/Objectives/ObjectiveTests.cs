@@ -50,7 +50,12 @@ public sealed class ObjectiveTests
         var weights = rand([batch.Rows.shape[0]]);
 
         var inputs = new ObjectiveInputs(student, batch, teacher: teacher);
-        var chunked = ChunkedDivergence.WeightedSum(student, inputs.Hidden, teacher, inputs.TeacherHidden, weights, new(DivergenceFamily.JensenShannon, beta), 1.5, chunk: 4);
+        var chunked = ChunkedDivergence.WeightedSum(
+            student,
+            inputs.Hidden,
+            weights,
+            ChunkedDivergence.FromTeacher(teacher, inputs.TeacherHidden, new(DivergenceFamily.JensenShannon, beta), 1.5),
+            chunk: 4);
         var gradients = Gradients(student, chunked);
         var rows = student.forward(batch.Ids, batch.Positions, batch.Mask).reshape(-1, student.Config.HiddenSize).index_select(0, batch.Rows);
         var whole = (JensenShannon.PerToken(student.Project(rows), teacher.Project(inputs.TeacherHidden), beta, 1.5) * weights).sum();
