@@ -10,6 +10,7 @@ public sealed class RecipeTests
     [InlineData("gkd", "gkd", ObjectiveNeeds.LoggedGroups | ObjectiveNeeds.Teacher)]
     [InlineData("bond+gkd", "sft+regression+gkd", ObjectiveNeeds.LoggedGroups | ObjectiveNeeds.Teacher)]
     [InlineData("jbond", "jbond", ObjectiveNeeds.PolicySamples | ObjectiveNeeds.AnchorSamples)]
+    [InlineData("off-policy", "off-policy", ObjectiveNeeds.LoggedGroups | ObjectiveNeeds.Start)]
     [InlineData("full-bond", "full-bond", ObjectiveNeeds.PolicySamples | ObjectiveNeeds.AnchorSamples)]
     [InlineData("bonbon", "bonbon", ObjectiveNeeds.LoggedGroups)]
     [InlineData("seqkd", "seqkd", ObjectiveNeeds.LoggedGroups)]
