@@ -34,7 +34,7 @@ internal static class RunCurvePlot
         drawing.Title(plot.Title);
         drawing.XLabel(plot.XLabel ?? plot.X);
         drawing.YLabel(plot.YLabel ?? plot.Y);
-        drawing.ShowLegend(Edge.Right);
+        drawing.ShowLegend(Alignment.LowerRight);
         Directory.CreateDirectory(folder);
         drawing.SaveSvg(Path.Combine(folder, plot.File + ".svg"), Width, Height);
     }
