@@ -57,7 +57,7 @@ public sealed class RefusingApp : IAsyncDisposable
     /// <summary>Returns when the engine refuses requests, which it does until the result is disposed.</summary>
     public Task<IAsyncDisposable> FillEngineAsync(CancellationToken cancellationToken) => FillAsync(
         "/v1/chat/completions",
-        ServingApp.ChatBody("distilled", "dates", "\"n\": 64, \"max_tokens\": 4000, \"ignore_eos\": true"),
+        ServingApp.ChatBody("distilled", "dates", "\"n\": 64, \"max_tokens\": 16000, \"ignore_eos\": true"),
         ServingApp.ChatBody("distilled", "dates", "\"max_tokens\": 1"),
         cancellationToken);
 
@@ -93,13 +93,18 @@ public sealed class RefusingApp : IAsyncDisposable
         TinyScorer.PublishBoth(store);
     }
 
-    /// <summary>A request that is under way until it is disposed: it is sent again whenever it ends, however long the client under test takes.</summary>
+    /// <summary>
+    /// A request that is under way until it is disposed, however long the client under test takes. It is sent again whenever it ends, and from two sides: when
+    /// the last of one side's work leaves the queue, the other side, refused until then, takes the place within milliseconds.
+    /// </summary>
     private sealed class Occupant : IAsyncDisposable
     {
         private readonly CancellationTokenSource _end = new();
         private readonly Task _requests;
 
-        public Occupant(ServingApp app, string path, string body) => _requests = OccupyAsync(app, path, body, _end.Token);
+        public Occupant(ServingApp app, string path, string body) => _requests = Task.WhenAll(
+            OccupyAsync(app, path, body, _end.Token),
+            OccupyAsync(app, path, body, _end.Token));
 
         public async ValueTask DisposeAsync()
         {
@@ -113,6 +118,7 @@ public sealed class RefusingApp : IAsyncDisposable
             while (true)
             {
                 await app.PostAsync(path, body, cancellationToken);
+                await Task.Delay(1, cancellationToken);
             }
         }
     }
