@@ -6,6 +6,7 @@ using Serving.Demo;
 using Serving.Documentation;
 using Serving.Episodes;
 using Serving.EpisodeTools;
+using Serving.Experiments;
 using Serving.Feedback;
 using Serving.Generation;
 using Serving.Import;
@@ -29,6 +30,7 @@ root.Subcommands.Add(ScoreCommand.Create());
 root.Subcommands.Add(DemoCommand.Create());
 root.Subcommands.Add(ImportCommand.Create());
 root.Subcommands.Add(EpisodesCommand.Create());
+root.Subcommands.Add(AbCommand.Create());
 
 var parsed = root.Parse(args);
 var invocation = new InvocationConfiguration();

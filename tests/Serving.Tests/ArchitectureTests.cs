@@ -27,7 +27,7 @@ public sealed class ArchitectureTests
         ["Generation"] = ["Models", "Inference", "Scoring", "Episodes", "Tokenization", "Grammar", "Requests", "Observability"],
         ["Import"] = ["Models", "Onnx", "Tokenization", "Inference"],
         ["Batch"] = ["Models", "Inference", "Scoring", "Episodes", "EpisodeTools", "Tokenization", "Generation", "Requests", "Observability"],
-        ["Experiments"] = [],
+        ["Experiments"] = ["Episodes", "Models", "Requests", "Observability"],
         ["Demo"] = ["Models", "Tokenization", "Experiments"],
     };
 
