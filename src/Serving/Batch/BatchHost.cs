@@ -19,7 +19,7 @@ namespace Serving.Batch;
 /// The server's rooms without its web server: configuration and registrations are the same. Scorers are loaded at once, policies when the first line asks
 /// for one; no version is swapped in later. Owns what it loads.
 /// </summary>
-internal sealed class BatchHost : IDisposable
+public sealed class BatchHost : IDisposable
 {
     /// <summary>Requests to policies under way: enough to keep the engine's rows busy, few enough that none waits for its deadline.</summary>
     private const int MostGenerations = 8;
