@@ -2,10 +2,12 @@ using System.CommandLine;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.Extensions.Options;
 using Serving.Batch;
+using Serving.Comparison;
 using Serving.Demo;
 using Serving.Documentation;
 using Serving.Episodes;
 using Serving.EpisodeTools;
+using Serving.Experiments;
 using Serving.Feedback;
 using Serving.Generation;
 using Serving.Import;
@@ -29,6 +31,9 @@ root.Subcommands.Add(ScoreCommand.Create());
 root.Subcommands.Add(DemoCommand.Create());
 root.Subcommands.Add(ImportCommand.Create());
 root.Subcommands.Add(EpisodesCommand.Create());
+var ab = AbCommand.Create();
+ab.Subcommands.Add(CompareCommand.Create());
+root.Subcommands.Add(ab);
 
 var parsed = root.Parse(args);
 var invocation = new InvocationConfiguration();
@@ -64,7 +69,9 @@ static async Task<int> ServeAsync(string[] settings)
         builder.AddInference();
         builder.AddScoring();
         builder.AddEpisodes();
+        builder.AddExperiments();
         builder.AddGeneration();
+        builder.AddComparison();
         builder.AddFeedback();
         builder.AddDocumentation();
 

@@ -6,6 +6,7 @@ using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using Serving.Episodes;
+using Serving.Experiments;
 using Serving.Generation;
 using Serving.Inference;
 using Serving.Models;
@@ -70,6 +71,7 @@ public sealed class BatchHost : IDisposable
             // The server keeps the log, and offline answers are nobody's. A cache would show in "cached_tokens" what was asked before.
             [$"{EpisodeOptions.Section}:{nameof(EpisodeOptions.Enabled)}"] = "false",
             [$"{InferenceOptions.Section}:{nameof(InferenceOptions.PrefixCacheTokens)}"] = "0",
+            [$"{ExperimentOptions.Section}:{nameof(ExperimentOptions.Gate)}"] = nameof(GateMode.Off),
         });
         builder.Logging.ClearProviders();
         builder.AddRequests();
@@ -77,6 +79,7 @@ public sealed class BatchHost : IDisposable
         builder.AddInference();
         builder.AddScoring();
         builder.AddEpisodes();
+        builder.AddExperiments();
         builder.AddGeneration();
         var host = new BatchHost(builder.Build());
         try

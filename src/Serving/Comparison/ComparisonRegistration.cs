@@ -3,6 +3,7 @@ using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Options;
 using Serving.Experiments;
+using Serving.Models;
 
 namespace Serving.Comparison;
 
@@ -13,6 +14,8 @@ public static class ComparisonRegistration
     public static IHostApplicationBuilder AddComparison(this IHostApplicationBuilder builder)
     {
         builder.Services.TryAddSingleton(TimeProvider.System);
+        builder.Services.AddOptions<ModelOptions>().PostConfigure<IOptions<ExperimentOptions>>(
+            (models, experiments) => models.Gated = experiments.Value.Gate != GateMode.Off);
         builder.Services.AddSingleton(services => new PairLog(services.GetRequiredService<IOptions<ExperimentOptions>>().Value.Root));
         builder.Services.AddSingleton<ArmGenerator>();
         builder.Services.AddSingleton<Gatekeeper>();

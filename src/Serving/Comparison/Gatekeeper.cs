@@ -1,4 +1,3 @@
-using System.Text.Json;
 using System.Text.Json.Nodes;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
@@ -57,19 +56,11 @@ public sealed partial class Gatekeeper(
             GateDecision.RollBack => DecisionKind.RollBack,
             _ => DecisionKind.Hold,
         };
-        decisions.Append(name, new Decision(kind, number, Name, string.Join(' ', state.Reasons)) { Inputs = Inputs(version, state) });
+        var reason = string.Join(' ', state.Reasons);
+        decisions.Append(name, new Decision(kind, number, Name, reason) { Inputs = GateRecord.Of(version.Id, version.Manifest.Digest, Rules(version), state) });
         watcher.LookNow(name);
-        Log.Decided(logger, kind, version.Id, state.N, state.Mean, state.Lower, state.Upper, string.Join(' ', state.Reasons));
+        Log.Decided(logger, kind, version.Id, state.N, state.Mean, state.Lower, state.Upper, reason);
     }
-
-    /// <summary>Rules and figures: with the pair log, all that it takes to decide again.</summary>
-    private JsonObject Inputs(ModelFolder version, GateState state) => new()
-    {
-        ["candidate"] = version.Id,
-        ["digest"] = version.Manifest.Digest,
-        ["rules"] = GateFiles.ToJson(Rules(version)),
-        ["state"] = GateFiles.ToJson(state),
-    };
 
     private PromotionGate GateOf(ModelFolder version)
     {
