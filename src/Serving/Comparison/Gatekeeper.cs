@@ -57,10 +57,19 @@ public sealed partial class Gatekeeper(
             _ => DecisionKind.Hold,
         };
         var reason = string.Join(' ', state.Reasons);
-        decisions.Append(name, new Decision(kind, number, Name, reason) { Inputs = GateRecord.Of(version.Id, version.Manifest.Digest, Rules(version), state) });
+        decisions.Append(name, new Decision(kind, number, Name, reason) { Inputs = Inputs(version, state) });
         watcher.LookNow(name);
         Log.Decided(logger, kind, version.Id, state.N, state.Mean, state.Lower, state.Upper, reason);
     }
+
+    /// <summary>Rules and figures: with the pair log, all that it takes to decide again.</summary>
+    private JsonObject Inputs(ModelFolder version, GateState state) => new()
+    {
+        ["candidate"] = version.Id,
+        ["digest"] = version.Manifest.Digest,
+        [GateFiles.Rules] = GateFiles.ToJson(Rules(version)),
+        [GateFiles.State] = GateFiles.ToJson(state),
+    };
 
     private PromotionGate GateOf(ModelFolder version)
     {
