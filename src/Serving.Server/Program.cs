@@ -2,6 +2,7 @@ using System.CommandLine;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.Extensions.Options;
 using Serving.Batch;
+using Serving.Comparison;
 using Serving.Demo;
 using Serving.Documentation;
 using Serving.Episodes;
@@ -30,7 +31,9 @@ root.Subcommands.Add(ScoreCommand.Create());
 root.Subcommands.Add(DemoCommand.Create());
 root.Subcommands.Add(ImportCommand.Create());
 root.Subcommands.Add(EpisodesCommand.Create());
-root.Subcommands.Add(AbCommand.Create());
+var ab = AbCommand.Create();
+ab.Subcommands.Add(CompareCommand.Create());
+root.Subcommands.Add(ab);
 
 var parsed = root.Parse(args);
 var invocation = new InvocationConfiguration();
@@ -66,7 +69,9 @@ static async Task<int> ServeAsync(string[] settings)
         builder.AddInference();
         builder.AddScoring();
         builder.AddEpisodes();
+        builder.AddExperiments();
         builder.AddGeneration();
+        builder.AddComparison();
         builder.AddFeedback();
         builder.AddDocumentation();
 

@@ -24,10 +24,11 @@ public sealed class ArchitectureTests
         ["Onnx"] = ["Models"],
         ["Inference"] = ["Models", "Onnx", "Kernels", "Tokenization", "Grammar", "Observability"],
         ["Scoring"] = ["Models", "Onnx", "Tokenization", "Requests", "Observability"],
-        ["Generation"] = ["Models", "Inference", "Scoring", "Episodes", "Tokenization", "Grammar", "Requests", "Observability"],
+        ["Generation"] = ["Models", "Inference", "Scoring", "Episodes", "Experiments", "Tokenization", "Grammar", "Requests", "Observability"],
         ["Import"] = ["Models", "Onnx", "Tokenization", "Inference"],
-        ["Batch"] = ["Models", "Inference", "Scoring", "Episodes", "EpisodeTools", "Tokenization", "Generation", "Requests", "Observability"],
+        ["Batch"] = ["Models", "Inference", "Scoring", "Episodes", "EpisodeTools", "Tokenization", "Generation", "Experiments", "Requests", "Observability"],
         ["Experiments"] = ["Episodes", "Models", "Requests", "Observability"],
+        ["Comparison"] = ["Models", "Onnx", "Inference", "Scoring", "Experiments", "Generation", "Batch", "Tokenization", "Requests", "Observability"],
         ["Demo"] = ["Models", "Tokenization", "Experiments"],
     };
 
