@@ -57,16 +57,16 @@ public sealed class ExperimentOptionsTests
         }
 
         var state = gate.State();
-        var inputs = JsonNode.Parse(GateRecord.Of("student@2", "sha256:0", rules, state).ToJsonString())!.AsObject();
-        var (readRules, readState) = (GateRecord.RulesOf(inputs)!, GateRecord.StateOf(inputs)!);
+        var inputs = JsonNode.Parse(new JsonObject { [GateFiles.Rules] = GateFiles.ToJson(rules), [GateFiles.State] = GateFiles.ToJson(state) }.ToJsonString())!.AsObject();
+        var (readRules, readState) = (GateFiles.ReadRules(inputs)!, GateFiles.ReadState(inputs)!);
 
         Assert.Equal(rules, readRules);
         Assert.Equal(state with { Guardrails = [], Reasons = [] }, readState with { Guardrails = [], Reasons = [] });
         Assert.Equal(state.Guardrails, readState.Guardrails);
         Assert.Equal(state.Reasons, readState.Reasons);
-        Assert.Null(GateRecord.RulesOf(null));
-        Assert.Null(GateRecord.StateOf([]));
-        Assert.Throws<ExperimentException>(() => GateRecord.RulesOf(new JsonObject { ["rules"] = "none" }));
+        Assert.Null(GateFiles.ReadRules(null));
+        Assert.Null(GateFiles.ReadState([]));
+        Assert.Throws<ExperimentException>(() => GateFiles.ReadRules(new JsonObject { ["rules"] = "none" }));
     }
 
     private static ExperimentOptions Bind(string json) => new ConfigurationBuilder().AddJsonStream(new MemoryStream(Encoding.UTF8.GetBytes(json))).Build()
