@@ -27,6 +27,9 @@ public sealed partial class ExposureLog(IOptions<ExperimentOptions> options, ILo
     /// <summary>Exposures that were left out because too many waited.</summary>
     public long Lost => Interlocked.Read(ref _lost);
 
+    /// <summary>The file below a root.</summary>
+    internal static string PathIn(string root) => Path.Combine(root, FileName);
+
     /// <summary>Remembers an answer, so that feedback on it is taken.</summary>
     public void Add(Exposure exposure)
     {
