@@ -14,6 +14,7 @@ using Serving.Models;
 using Serving.Observability;
 using Serving.Requests;
 using Serving.Scoring;
+using Serving.Training;
 
 // Verbs: each folder that has one brings its own command; without a verb the server starts.
 const string Settings = "Settings: --urls http://127.0.0.1:8080, --Section:Key=value.";
@@ -67,6 +68,7 @@ static async Task<int> ServeAsync(string[] settings)
         builder.AddGeneration();
         builder.AddFeedback();
         builder.AddDocumentation();
+        builder.AddTraining();
 
         var app = builder.Build();
         app.Lifetime.ApplicationStarted.Register(() => started = true);

@@ -28,7 +28,8 @@ public sealed class ArchitectureTests
         ["Import"] = ["Models", "Onnx", "Tokenization", "Inference"],
         ["Batch"] = ["Models", "Inference", "Scoring", "Episodes", "EpisodeTools", "Tokenization", "Generation", "Requests", "Observability"],
         ["Experiments"] = [],
-        ["Demo"] = ["Models", "Tokenization", "Experiments"],
+        ["Training"] = ["Models", "Inference", "Scoring", "Episodes", "Onnx", "Observability"],
+        ["Demo"] = ["Models", "Tokenization", "Experiments", "Training"],
     };
 
     private static readonly string[] _interfaces = ["IDecoder", "ITextScorer", "IObjective"];

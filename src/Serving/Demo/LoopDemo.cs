@@ -5,6 +5,7 @@ using System.Net.Sockets;
 using Serving.Experiments;
 using Serving.Models;
 using Serving.Tokenization;
+using Serving.Training;
 
 namespace Serving.Demo;
 
@@ -27,7 +28,7 @@ internal sealed class LoopDemo(DemoOptions options, DemoScreen screen, TimeProvi
         var address = new Uri($"http://127.0.0.1:{FreePort()}");
         using var server = ChildProcess.Start(
             options.Server,
-            ["serve", "--Urls", address.ToString(), "--Models:Root", models, "--Episodes:Root", episodes, "--Models:PollInterval", "00:00:00.2"],
+            ["serve", "--Urls", address.ToString(), "--Models:Root", models, "--Episodes:Root", episodes, "--Models:PollInterval", "00:00:00.2", "--Trainer:Mode", "Off"],
             new Dictionary<string, string>(),
             Path.Combine(options.Work, ServerLog));
         using var client = new ServerClient(address);
