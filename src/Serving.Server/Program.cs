@@ -29,7 +29,9 @@ root.Subcommands.Add(serve);
 root.Subcommands.Add(ScoreCommand.Create());
 root.Subcommands.Add(DemoCommand.Create());
 root.Subcommands.Add(ImportCommand.Create());
-root.Subcommands.Add(EpisodesCommand.Create());
+var episodes = EpisodesCommand.Create();
+episodes.Subcommands.Add(RerankCommand.Create());
+root.Subcommands.Add(episodes);
 
 var parsed = root.Parse(args);
 var invocation = new InvocationConfiguration();

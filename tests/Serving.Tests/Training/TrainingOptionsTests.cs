@@ -1,4 +1,6 @@
+using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Options;
 using Serving.Testing;
 using Serving.Training;
@@ -27,8 +29,13 @@ public sealed class TrainingOptionsTests
     [InlineData("Trainer:LongestRestartDelay", "00:00:01", "must not be shorter than Trainer:RestartDelay")]
     public void A_setting_that_cannot_be_stops_the_start(string key, string value, string expected)
     {
-        var error = Assert.ThrowsAny<Exception>(() => new ServingApp(new Dictionary<string, string> { [key] = value }));
+        var builder = Host.CreateEmptyApplicationBuilder(null);
+        builder.Configuration.AddInMemoryCollection([new(key, value)]);
+        builder.AddTraining();
+        using var host = builder.Build();
 
-        Assert.Contains(expected, error.ToString(), StringComparison.Ordinal);
+        var error = Assert.ThrowsAny<Exception>(() => host.Services.GetRequiredService<IOptions<TrainingOptions>>().Value);
+
+        Assert.Contains(expected, error.Message, StringComparison.Ordinal);
     }
 }
