@@ -126,7 +126,14 @@ internal sealed class ModelImport(ModelStore store)
     {
         if (link)
         {
-            HardLink.Create(source, target);
+            try
+            {
+                HardLink.Create(source, target);
+            }
+            catch (IOException e)
+            {
+                throw new ModelException($"{e.Message} Copy it instead, without --link.", e);
+            }
         }
         else
         {

@@ -46,13 +46,14 @@ internal sealed class EngineTelemetry(PolicyRegistry policies) : IHostedService
     }
 
     private static IEnumerable<Measurement<long>> Levels(Func<EngineStatistics, long> read) =>
-        Read(read, policy => new KeyValuePair<string, object?>("serving.policy", policy.Folder.Manifest.Name));
+        Read(registry => registry.Current(), read, policy => new KeyValuePair<string, object?>("serving.policy", policy.Folder.Manifest.Name));
 
     private static IEnumerable<Measurement<long>> Counts(Func<EngineStatistics, long> read) =>
-        Read(read, policy => new KeyValuePair<string, object?>("gen_ai.response.model", policy.Id));
+        Read(registry => registry.Loaded(), read, policy => new KeyValuePair<string, object?>("gen_ai.response.model", policy.Id));
 
-    private static IEnumerable<Measurement<long>> Read(Func<EngineStatistics, long> read, Func<LoadedPolicy, KeyValuePair<string, object?>> tag) =>
+    private static IEnumerable<Measurement<long>> Read(
+        Func<PolicyRegistry, IReadOnlyList<LoadedPolicy>> policies, Func<EngineStatistics, long> read, Func<LoadedPolicy, KeyValuePair<string, object?>> tag) =>
         from registry in _registries.Keys
-        from policy in registry.Current()
+        from policy in policies(registry)
         select new Measurement<long>(read(policy.Engine.Statistics), tag(policy));
 }

@@ -7,8 +7,8 @@ using Serving.Onnx;
 namespace Serving.Inference;
 
 /// <summary>
-/// The resident policies by name; each name holds one current version that the watcher may swap. Owns them: a replaced version is disposed when its
-/// last lease ends. Thread-safe.
+/// The resident policies by name; each name holds one current version that the watcher may swap, perhaps a candidate and the version before. Owns them: a
+/// version that is let go is disposed when its last lease ends. Thread-safe.
 /// </summary>
 public sealed class PolicyRegistry : IHostedService, IDisposable
 {
@@ -24,8 +24,7 @@ public sealed class PolicyRegistry : IHostedService, IDisposable
     private readonly ModelStore _store;
     private readonly ModelWatcher _watcher;
     private readonly ModelOptions _models;
-    private readonly Func<ModelFolder, LoadedPolicy> _load;
-    private readonly FrozenDictionary<string, Swappable<LoadedPolicy>> _policies;
+    private readonly FrozenDictionary<string, PolicyVersions> _policies;
 
     public PolicyRegistry(
         ModelStore store, ModelWatcher watcher, IOptions<ModelOptions> models, IOptions<OnnxOptions> onnx, IOptions<InferenceOptions> inference)
@@ -38,10 +37,9 @@ public sealed class PolicyRegistry : IHostedService, IDisposable
         _store = store;
         _watcher = watcher;
         _models = models;
-        _load = load;
         _policies = new[] { models.Anchor, models.Distilled }
             .Distinct(StringComparer.Ordinal)                   // one name behind both aliases is loaded once
-            .ToFrozenDictionary(name => name, _ => new Swappable<LoadedPolicy>(), StringComparer.Ordinal);
+            .ToFrozenDictionary(name => name, _ => new PolicyVersions(models, load), StringComparer.Ordinal);
     }
 
     /// <summary>True once every configured policy is loaded and warmed, and while its engine works.</summary>
@@ -75,11 +73,9 @@ public sealed class PolicyRegistry : IHostedService, IDisposable
             }
         }
 
-        foreach (var name in _policies.Keys)
+        foreach (var (name, versions) in _policies)
         {
-            // A policy whose engine has failed counts as absent: the watcher then loads the newest version afresh.
-            _watcher.Watch(
-                name, () => CurrentOf(name) is { Engine.Healthy: true } policy ? policy.Folder : null, (folder, _) => Swap(name, folder));
+            _watcher.Watch(name, versions.Holder);
         }
 
         return Task.CompletedTask;
@@ -89,28 +85,33 @@ public sealed class PolicyRegistry : IHostedService, IDisposable
 
     /// <summary>
     /// Leases a policy by what a request calls "model": an alias ("best-of-n" and "auto" = the anchor, "distilled" = the distilled policy), a name, or
-    /// "name@version" when that version is the current one. Null when unknown, or not loaded yet (see <see cref="Ready"/>).
+    /// "name@version" when that version is in memory: the current one, the candidate or the one before. Null when unknown, or not loaded yet (see
+    /// <see cref="Ready"/>).
     /// </summary>
     public Lease<LoadedPolicy>? Acquire(string model)
     {
         var at = model.IndexOf('@', StringComparison.Ordinal);
-        var name = at < 0 ? NameOf(model) : model[..at];
-        if (!_policies.TryGetValue(name, out var policy) || policy.TryAcquire() is not { } lease)
-        {
-            return null;
-        }
-
-        if (at < 0 || lease.Value.Id == model)
-        {
-            return lease;
-        }
-
-        lease.Dispose();
-        return null;
+        var policy = _policies.GetValueOrDefault(at < 0 ? NameOf(model) : model[..at]);
+        return at < 0 ? policy?.TryAcquire() : policy?.TryAcquire(model);
     }
+
+    /// <summary>
+    /// The version that is loaded to be compared with the current one of a name or alias; null when there is none. Lease it by its id to use it.
+    /// </summary>
+    public ModelFolder? Candidate(string model) => _policies.GetValueOrDefault(NameOf(model))?.Candidate?.Folder;
+
+    /// <summary>What the decisions about a name or alias come to, as followed by this process.</summary>
+    public Deployment Deployment(string model) => _watcher.Deployment(NameOf(model));
+
+    /// <summary>Whether the version that a name or alias means now has passed the gate or an operator's judgement.</summary>
+    public bool IsPromoted(string model) =>
+        _policies.GetValueOrDefault(NameOf(model))?.Current?.Folder is { } current && Deployment(model).Promoted == current.Number;
 
     /// <summary>Current policies. Not leased: only their immutable parts (id, folder, config) and the engine's statistics may be used.</summary>
     public IReadOnlyList<LoadedPolicy> Current() => [.. _policies.Keys.Select(CurrentOf).OfType<LoadedPolicy>()];
+
+    /// <summary>Every policy in memory that works, of each name the current one first. Not leased, as above.</summary>
+    public IReadOnlyList<LoadedPolicy> Loaded() => [.. _policies.Values.SelectMany(policy => policy.All)];
 
     /// <summary>Every name that a request may use now, aliases first, for /v1/models.</summary>
     public IReadOnlyList<ServedModel> Served()
@@ -122,6 +123,10 @@ public sealed class PolicyRegistry : IHostedService, IDisposable
         foreach (var policy in Current())
         {
             Add(policy.Folder.Manifest.Name, policy);
+        }
+
+        foreach (var policy in Current().Concat(Loaded()))
+        {
             Add(policy.Id, policy);
         }
 
@@ -151,37 +156,7 @@ public sealed class PolicyRegistry : IHostedService, IDisposable
         _ => model,
     };
 
-    private LoadedPolicy? CurrentOf(string name)
-    {
-        using var lease = _policies[name].TryAcquire();
-        return lease?.Value;
-    }
-
-    /// <summary>Prepares a version, which may fail, then makes it current, which cannot.</summary>
-    private SwapResult Swap(string name, ModelFolder next)
-    {
-        var policy = _policies[name];
-        if (next.Manifest.Kind != ModelKind.Policy)
-        {
-            throw new ModelException($"{next.Id} is a {next.Manifest.Kind}, not a {ModelKind.Policy}; name another model in the section {ModelOptions.Section}.");
-        }
-
-        if (CurrentOf(name)?.Folder is { } current && TokenizerOf(current) != TokenizerOf(next))
-        {
-            // Episodes, scorers and the trainer compare token ids across the versions of a name.
-            throw new ModelException($"{next.Id} has another {ModelFiles.Tokenizer} than {current.Id}; publish it under a new name.");
-        }
-
-        if (policy.Resident >= _models.ResidentVersions)
-        {
-            return SwapResult.Deferred;
-        }
-
-        policy.Commit(_load(next));
-        return SwapResult.Swapped;
-    }
-
-    private static string? TokenizerOf(ModelFolder folder) => folder.Manifest.Files.GetValueOrDefault(ModelFiles.Tokenizer);
+    private LoadedPolicy? CurrentOf(string name) => _policies[name].Current;
 
     private ModelException Missing(string name)
     {

@@ -40,7 +40,7 @@ public static class ModelEndpoints
 {
     private const string Owner = "serving";
 
-    /// <summary>Registers the store and the watcher; needs a <see cref="ServedModels"/> from the folder that loads the models.</summary>
+    /// <summary>Registers the store, the decisions and the watcher; needs a <see cref="ServedModels"/> from the folder that loads the models.</summary>
     public static IHostApplicationBuilder AddModels(this IHostApplicationBuilder builder)
     {
         builder.Services.AddOptionsWithValidateOnStart<ModelOptions, ModelOptionsValidator>().BindConfiguration(ModelOptions.Section);
@@ -48,6 +48,7 @@ public static class ModelEndpoints
         builder.Services.AddSingleton(services => new ModelStore(
             ModelRoot.Resolve(services.GetRequiredService<IOptions<ModelOptions>>().Value.Root, builder.Environment.ContentRootPath),
             services.GetRequiredService<TimeProvider>()));
+        builder.Services.AddSingleton<DecisionLog>();
         builder.Services.AddSingleton<ModelWatcher>();
         builder.Services.AddHostedService(services => services.GetRequiredService<ModelWatcher>());
         return builder;

@@ -9,7 +9,7 @@ public sealed record ModelFolder(string Path, ModelManifest Manifest)
     public string File(string name) => System.IO.Path.Combine(Path, name);
 
     /// <summary>The version as a number; 0 when it is not one.</summary>
-    internal int Number => ModelId.ParseVersion(Manifest.Version) ?? 0;
+    public int Number => ModelId.ParseVersion(Manifest.Version) ?? 0;
 }
 
 /// <summary>A version's folder that is not used, and why.</summary>

@@ -23,13 +23,22 @@ public sealed class ModelOptions
     [Required, RegularExpression(ModelId.NamePattern)]
     public string Distilled { get; set; } = "student";
 
+    /// <summary>
+    /// Whether a newer version of <see cref="Distilled"/> stays a candidate until a decision makes it current. The host sets it: true where experiments
+    /// decide. Otherwise the newest version that works is current.
+    /// </summary>
+    public bool Gated { get; set; }
+
     /// <summary>How often the registry is looked at for new versions.</summary>
     [Range(typeof(TimeSpan), "00:00:00.05", "01:00:00")]
     public TimeSpan PollInterval { get; set; } = TimeSpan.FromSeconds(1);
 
-    /// <summary>Versions of one name in memory at once, draining ones included; a newer one waits until there is room.</summary>
+    /// <summary>Versions of one name in memory at once, draining ones included; current, candidate and previous too; a newer one waits until there is room.</summary>
     [Range(2, 16)]
     public int ResidentVersions { get; set; } = 3;
+
+    /// <summary>Whether newer versions of a name wait for a decision.</summary>
+    public bool IsGated(string name) => Gated && name == Distilled;
 }
 
 [OptionsValidator]

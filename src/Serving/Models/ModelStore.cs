@@ -101,21 +101,45 @@ public sealed class ModelStore(string root, TimeProvider time)
         ModelVerification.Verify(folder);
     }
 
+    /// <summary>Folder of a name: its versions and decisions.</summary>
+    /// <exception cref="ModelException">It is no model name.</exception>
+    internal string HomeOf(string name) => Path.Combine(Root, ModelId.Parse(name).Name);
+
+    /// <summary>Numbers of the version folders of a name, committed or not, in any order.</summary>
+    internal IReadOnlyList<int> Numbers(string name)
+    {
+        var home = HomeOf(name);
+        return Directory.Exists(home)
+            ? [.. Directory.EnumerateDirectories(home).Select(path => ModelId.ParseVersion(Path.GetFileName(path.AsSpan()))).OfType<int>()]
+            : [];
+    }
+
+    /// <summary>One numbered folder: a version, or the reason why it is none.</summary>
+    internal (ModelFolder? Version, RejectedFolder? Rejected) Open(string name, int number)
+    {
+        var path = Path.Combine(HomeOf(name), ModelId.Text(number));
+        var version = Read(name, number, path, out var reason);
+        return (version, version is null ? new RejectedFolder(path, reason) : null);
+    }
+
+    internal ModelException Missing(string name)
+    {
+        var names = Names();
+        return new ModelException(
+            $"{Root} holds no committed version of \"{name}\"; "
+            + (names.Count == 0 ? "it holds no models at all." : $"it holds {string.Join(", ", names)}."));
+    }
+
     /// <summary>
     /// The numbered folders above a number, each as a version or with the reason why it is none. Reads a manifest only when asked for the
     /// next.
     /// </summary>
-    internal IEnumerable<(int Number, ModelFolder? Version, RejectedFolder? Rejected)> NewestFirst(string name, int above)
+    private IEnumerable<(int Number, ModelFolder? Version, RejectedFolder? Rejected)> NewestFirst(string name, int above)
     {
-        var home = Path.Combine(Root, ModelId.Parse(name).Name);
-        var numbers = Directory.Exists(home)
-            ? Directory.EnumerateDirectories(home).Select(path => ModelId.ParseVersion(Path.GetFileName(path.AsSpan()))).OfType<int>().ToArray()
-            : [];
-        foreach (var number in numbers.Where(number => number > above).OrderDescending())
+        foreach (var number in Numbers(name).Where(number => number > above).OrderDescending())
         {
-            var path = Path.Combine(home, ModelId.Text(number));
-            var version = Read(name, number, path, out var reason);
-            yield return (number, version, version is null ? new RejectedFolder(path, reason) : null);
+            var (version, rejected) = Open(name, number);
+            yield return (number, version, rejected);
         }
     }
 
@@ -138,13 +162,5 @@ public sealed class ModelStore(string root, TimeProvider time)
             reason = e.Message;
             return null;
         }
-    }
-
-    private ModelException Missing(string name)
-    {
-        var names = Names();
-        return new ModelException(
-            $"{Root} holds no committed version of \"{name}\"; "
-            + (names.Count == 0 ? "it holds no models at all." : $"it holds {string.Join(", ", names)}."));
     }
 }

@@ -7,31 +7,46 @@ using Microsoft.Extensions.Options;
 namespace Serving.Models;
 
 /// <summary>
-/// Looks for newer versions of the watched names, verifies their digests and hands them over to be loaded and swapped in. Also does the first load of a
-/// name. Works in one background thread at a time; a bad folder changes nothing, is reported once and left alone until one of its files changes.
+/// Looks for newer versions and new decisions of the watched names, verifies digests, has versions loaded and gives them their roles. Also does the first
+/// load of a name. Loads in one background thread at a time; a bad folder changes nothing, is reported once and left alone until one of its files changes.
 /// </summary>
-public sealed partial class ModelWatcher(ModelStore store, IOptions<ModelOptions> options, TimeProvider time, ILogger<ModelWatcher> logger)
+public sealed partial class ModelWatcher(
+    ModelStore store, DecisionLog decisions, IOptions<ModelOptions> options, TimeProvider time, ILogger<ModelWatcher> logger)
     : BackgroundService
 {
-    private readonly Lock _lock = new();                    // guards _watches, _added and every Watched.Rejected
+    private readonly Lock _lock = new();                    // guards _watches, _wake and every Watched.Rejected
     private readonly List<Watched> _watches = [];
-    private TaskCompletionSource _added = NewSignal();
+    private TaskCompletionSource _wake = NewSignal();
 
     /// <summary>Watches a name from now on; it is looked at at once.</summary>
-    /// <param name="name">Model name in the registry.</param>
-    /// <param name="current">The version in use, or null while there is none: then the newest version that works is taken.</param>
-    /// <param name="swap">
-    /// Loads and warms a version whose digests are right, then makes it current. Throws when the version cannot be used (nothing may have changed
-    /// then); the message is reported. Called by one thread at a time.
-    /// </param>
-    public void Watch(string name, Func<ModelFolder?> current, Func<ModelFolder, CancellationToken, SwapResult> swap)
+    public void Watch(string name, VersionHolder holder)
     {
         lock (_lock)
         {
-            _watches.Add(new Watched(name, current, swap));
-            _added.TrySetResult();
+            _watches.Add(new Watched(name, options.Value.IsGated(name), holder));
+            _wake.TrySetResult();
         }
     }
+
+    /// <summary>
+    /// Follows the decisions about a name before it returns, as far as the versions in question are in memory; what must be loaded first follows in the
+    /// background. For whoever has just appended a decision; others' decisions are seen at the next look. Never throws.
+    /// </summary>
+    public void LookNow(string name)
+    {
+        foreach (var watched in Watches().Where(watched => watched.Name == name))
+        {
+            Guarded(watched, () => Arrange(watched), CancellationToken.None);
+        }
+
+        lock (_lock)
+        {
+            _wake.TrySetResult();
+        }
+    }
+
+    /// <summary>What the decisions about a watched name came to at the last look.</summary>
+    public Deployment Deployment(string name) => Watches().FirstOrDefault(watched => watched.Name == name)?.History.Deployment ?? Models.Deployment.None;
 
     /// <summary>Folders of watched names that were refused and have not changed since.</summary>
     public IReadOnlyList<RejectedFolder> Rejected(string name)
@@ -48,27 +63,9 @@ public sealed partial class ModelWatcher(ModelStore store, IOptions<ModelOptions
     /// <summary>Looks at every watched name once. Never throws, except when cancelled. One caller at a time.</summary>
     internal void Look(CancellationToken cancellationToken)
     {
-        Watched[] watches;
-        lock (_lock)
+        foreach (var watched in Watches())
         {
-            watches = [.. _watches];
-        }
-
-        foreach (var watched in watches)
-        {
-            try
-            {
-                Look(watched, cancellationToken);
-            }
-            catch (Exception e) when (e is not OperationCanceledException || !cancellationToken.IsCancellationRequested)
-            {
-                // The registry itself cannot be read (unmounted, no permission): the version in use stays, the next look may work.
-                if (watched.Failure != e.Message)
-                {
-                    watched.Failure = e.Message;
-                    Log.LookFailed(logger, watched.Name, e.Message);
-                }
-            }
+            Guarded(watched, () => Look(watched, cancellationToken), cancellationToken);
         }
     }
 
@@ -78,15 +75,15 @@ public sealed partial class ModelWatcher(ModelStore store, IOptions<ModelOptions
         var tick = timer.WaitForNextTickAsync(stoppingToken).AsTask();
         while (true)
         {
-            Task added;
+            Task wake;
             lock (_lock)
             {
-                _added = NewSignal();                       // before looking: a name added during this look brings on the next
-                added = _added.Task;
+                _wake = NewSignal();                        // before looking: what is asked for during this look brings on the next
+                wake = _wake.Task;
             }
 
             Look(stoppingToken);
-            await Task.WhenAny(tick, added);
+            await Task.WhenAny(tick, wake);
             if (tick.IsCompleted)
             {
                 await tick;                                 // throws when the host stops
@@ -95,38 +92,135 @@ public sealed partial class ModelWatcher(ModelStore store, IOptions<ModelOptions
         }
     }
 
-    private static TaskCompletionSource NewSignal() => new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private Watched[] Watches()
+    {
+        lock (_lock)
+        {
+            return [.. _watches];
+        }
+    }
+
+    /// <summary>The registry itself may be unreadable (unmounted, no permission): what is in use stays, the next look may work.</summary>
+    private void Guarded(Watched watched, Action look, CancellationToken cancellationToken)
+    {
+        try
+        {
+            look();
+        }
+        catch (Exception e) when (e is not OperationCanceledException || !cancellationToken.IsCancellationRequested)
+        {
+            if (watched.Failure != e.Message)
+            {
+                watched.Failure = e.Message;
+                Log.LookFailed(logger, watched.Name, e.Message);
+            }
+        }
+    }
 
     private void Look(Watched watched, CancellationToken cancellationToken)
     {
-        var current = watched.Current()?.Number ?? 0;
-        Forget(watched, current);
-        foreach (var (_, version, rejected) in store.NewestFirst(watched.Name, current))
-        {
-            cancellationToken.ThrowIfCancellationRequested();
-            if (version is not null)
-            {
-                if (Try(watched, version, cancellationToken) is SwapResult.Swapped or SwapResult.Deferred)
-                {
-                    break;
-                }
-            }
-            else if (rejected is not null && File.Exists(Path.Combine(rejected.Path, ModelFiles.Manifest)))
-            {
-                // Without a manifest it is a publication under way, and nobody's fault; a damaged manifest is somebody's.
-                Reject(watched, rejected.Path, "", rejected.Reason, null);
-            }
-        }
-
+        Load(watched, choice => choice.Current(), cancellationToken);
+        Load(watched, choice => choice.InUse is { } current ? choice.Candidates(current) : [], cancellationToken);
+        Forget(watched, Arrange(watched));
         watched.Failure = null;
     }
 
-    private SwapResult Try(Watched watched, ModelFolder folder, CancellationToken cancellationToken)
+    /// <summary>Has the first version that works loaded and put to use, unless that is so already.</summary>
+    private void Load(Watched watched, Func<VersionChoice, IEnumerable<int>> order, CancellationToken cancellationToken)
+    {
+        var choice = Arrange(watched);
+        foreach (var number in order(choice))
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            if (watched.Holder.Held().Find(number) is not null)
+            {
+                return;
+            }
+
+            var (version, rejected) = store.Open(watched.Name, number);
+            if (version is null)
+            {
+                // Without a manifest it is a publication under way, and nobody's fault; a damaged manifest is somebody's, and so is a decision for nothing.
+                if (number == choice.Wanted || File.Exists(Path.Combine(rejected!.Path, ModelFiles.Manifest)))
+                {
+                    Reject(watched, rejected!.Path, new Rejection("", rejected.Reason, Compared: false), null);
+                }
+
+                continue;
+            }
+
+            // What somebody has decided for is not compared with what they decided to leave.
+            var compare = number != choice.Wanted && number > choice.InUse;
+            if (Try(watched, version, compare, cancellationToken) is SwapResult.Loaded or SwapResult.Deferred)
+            {
+                Arrange(watched);
+                return;
+            }
+        }
+    }
+
+    /// <summary>Gives the versions in memory the roles that decisions and version numbers say; returns what that was found by.</summary>
+    private VersionChoice Arrange(Watched watched)
+    {
+        lock (watched.Arranging)
+        {
+            Read(watched);
+            var held = watched.Holder.Held();
+            var choice = Choose(held.Current?.Number);
+            var current = choice.Current().Select(held.Find).FirstOrDefault(found => found is not null) ?? held.Current;
+            if (current is null)
+            {
+                return choice;
+            }
+
+            choice = Choose(current.Number);
+            var candidate = choice.Candidates(current.Number).Select(held.Find).FirstOrDefault(found => found is not null);
+            var kept = choice.Kept is { } number && number != current.Number ? held.Find(number) : null;
+            if (current != held.Current || candidate != held.Candidate || held.Others.Any(other => other != kept))
+            {
+                watched.Holder.Arrange(current, candidate, kept);
+            }
+
+            if (current != held.Current)
+            {
+                Log.Swapped(logger, current.Id, current.Manifest.Digest);
+            }
+
+            if (candidate is not null && candidate != held.Candidate)
+            {
+                Log.Compared(logger, candidate.Id, current.Id);
+            }
+
+            return choice;
+        }
+
+        VersionChoice Choose(int? current) => new(watched.History.Deployment, store.Numbers(watched.Name), current, watched.Gated);
+    }
+
+    /// <summary>Reads the decisions when there are others than at the last look; a damaged one is told once.</summary>
+    private void Read(Watched watched)
+    {
+        var fingerprint = decisions.Fingerprint(watched.Name);
+        if (fingerprint == watched.Decisions)
+        {
+            return;
+        }
+
+        var before = watched.History.Rejected;
+        watched.History = decisions.Read(watched.Name);
+        watched.Decisions = fingerprint;
+        foreach (var rejected in watched.History.Rejected.Except(before))
+        {
+            Log.DecisionRefused(logger, rejected.Path, rejected.Reason);
+        }
+    }
+
+    private SwapResult Try(Watched watched, ModelFolder folder, bool compare, CancellationToken cancellationToken)
     {
         var fingerprint = Fingerprint(folder.Path);         // before reading: a change during the attempt is a reason to try again
         lock (_lock)
         {
-            if (watched.Rejected.TryGetValue(folder.Path, out var rejection) && rejection.Fingerprint == fingerprint)
+            if (watched.Rejected.TryGetValue(folder.Path, out var rejection) && rejection.Fingerprint == fingerprint && (compare || !rejection.Compared))
             {
                 return SwapResult.Unchanged;
             }
@@ -135,15 +229,10 @@ public sealed partial class ModelWatcher(ModelStore store, IOptions<ModelOptions
         try
         {
             ModelStore.Verify(folder);
-            var result = watched.Swap(folder, cancellationToken);
-            switch (result)
+            var result = watched.Holder.Load(folder, compare, cancellationToken);
+            if (result == SwapResult.Deferred && watched.Waiting != folder.Path)
             {
-                case SwapResult.Swapped:
-                    Log.Swapped(logger, folder.Id, folder.Manifest.Digest);
-                    break;
-                case SwapResult.Deferred when watched.Waiting != folder.Path:
-                    Log.Deferred(logger, folder.Id);
-                    break;
+                Log.Deferred(logger, folder.Id);
             }
 
             watched.Waiting = result == SwapResult.Deferred ? folder.Path : null;
@@ -151,33 +240,36 @@ public sealed partial class ModelWatcher(ModelStore store, IOptions<ModelOptions
         }
         catch (Exception e) when (e is not OperationCanceledException || !cancellationToken.IsCancellationRequested)
         {
-            Reject(watched, folder.Path, fingerprint, e.Message, e is ModelException ? null : e);
+            Reject(watched, folder.Path, new Rejection(fingerprint, e.Message, compare), e is ModelException ? null : e);
             return SwapResult.Refused;
         }
     }
 
-    private void Reject(Watched watched, string path, string fingerprint, string reason, Exception? unexpected)
+    private static TaskCompletionSource NewSignal() => new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    private void Reject(Watched watched, string path, Rejection rejection, Exception? unexpected)
     {
         bool known;
         lock (_lock)
         {
-            known = watched.Rejected.TryGetValue(path, out var before) && before.Reason == reason;
-            watched.Rejected[path] = (fingerprint, reason);
+            known = watched.Rejected.TryGetValue(path, out var before) && before.Reason == rejection.Reason;
+            watched.Rejected[path] = rejection;
         }
 
         if (!known)
         {
-            Log.Refused(logger, path, reason, unexpected);
+            Log.Refused(logger, path, rejection.Reason, unexpected);
         }
     }
 
-    private void Forget(Watched watched, int current)
+    private void Forget(Watched watched, VersionChoice choice)
     {
         lock (_lock)
         {
             foreach (var path in watched.Rejected.Keys.ToArray())
             {
-                if (!Directory.Exists(path) || ModelId.ParseVersion(Path.GetFileName(path.AsSpan())) <= current)
+                var number = ModelId.ParseVersion(Path.GetFileName(path.AsSpan()));
+                if (number != choice.Wanted && (!Directory.Exists(path) || number <= (choice.InUse ?? 0)))
                 {
                     watched.Rejected.Remove(path);
                 }
@@ -197,16 +289,29 @@ public sealed partial class ModelWatcher(ModelStore store, IOptions<ModelOptions
         return text.ToString();
     }
 
-    private sealed class Watched(string name, Func<ModelFolder?> current, Func<ModelFolder, CancellationToken, SwapResult> swap)
+    /// <param name="Fingerprint">What the folder looked like.</param>
+    /// <param name="Reason">What is wrong.</param>
+    /// <param name="Compared">Whether it was compared with the version in use, so that it may pass without.</param>
+    private sealed record Rejection(string Fingerprint, string Reason, bool Compared);
+
+    private sealed class Watched(string name, bool gated, VersionHolder holder)
     {
         public string Name => name;
 
-        public Func<ModelFolder?> Current => current;
+        public bool Gated => gated;
 
-        public Func<ModelFolder, CancellationToken, SwapResult> Swap => swap;
+        public VersionHolder Holder => holder;
 
-        /// <summary>By folder: what it looked like when it was refused, and why.</summary>
-        public Dictionary<string, (string Fingerprint, string Reason)> Rejected { get; } = new(StringComparer.Ordinal);
+        /// <summary>Held while roles are given, never while a version loads.</summary>
+        public Lock Arranging { get; } = new();
+
+        /// <summary>The decisions of the last look, and what their files looked like.</summary>
+        public DecisionHistory History { get; set; } = DecisionHistory.Empty;
+
+        public string Decisions { get; set; } = "";
+
+        /// <summary>By folder: why it was refused.</summary>
+        public Dictionary<string, Rejection> Rejected { get; } = new(StringComparer.Ordinal);
 
         /// <summary>Folder whose wait for room has been reported.</summary>
         public string? Waiting { get; set; }
@@ -225,6 +330,12 @@ public sealed partial class ModelWatcher(ModelStore store, IOptions<ModelOptions
 
         [LoggerMessage(1003, LogLevel.Information, "Model {ModelVersion} waits: too many older versions are still in use.")]
         public static partial void Deferred(ILogger logger, string modelVersion);
+
+        [LoggerMessage(1005, LogLevel.Information, "Model {ModelVersion} is a candidate now, compared with {Current}.")]
+        public static partial void Compared(ILogger logger, string modelVersion, string current);
+
+        [LoggerMessage(1006, LogLevel.Error, "Ignored the decision {File}: {Reason}")]
+        public static partial void DecisionRefused(ILogger logger, string file, string reason);
 
         [LoggerMessage(1004, LogLevel.Error, "Cannot look for new versions of {Model}: {Reason}")]
         public static partial void LookFailed(ILogger logger, string model, string reason);

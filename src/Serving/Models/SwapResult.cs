@@ -1,13 +1,13 @@
 namespace Serving.Models;
 
-/// <summary>What became of an attempt to take a newer version.</summary>
+/// <summary>What became of an attempt to load a version.</summary>
 public enum SwapResult
 {
     /// <summary>It was refused before and has not changed since.</summary>
     Unchanged,
 
-    /// <summary>It is current now.</summary>
-    Swapped,
+    /// <summary>It is in memory, warmed and tested.</summary>
+    Loaded,
 
     /// <summary>It is damaged, does not fit or does not load; the version in use stays. Tried again when its folder changes.</summary>
     Refused,

@@ -32,7 +32,7 @@ public sealed class PolicyRegistryTests : IDisposable
     public PolicyRegistryTests()
     {
         _store = new ModelStore(_folder.Path, TimeProvider.System);
-        _watcher = new ModelWatcher(_store, Options.Create(_options), TimeProvider.System, _log);
+        _watcher = new ModelWatcher(_store, new DecisionLog(_store, TimeProvider.System), Options.Create(_options), TimeProvider.System, _log);
     }
 
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
@@ -236,6 +236,79 @@ public sealed class PolicyRegistryTests : IDisposable
         Look();
 
         Assert.Equal("student@3", IdOf("student"));
+    }
+
+    [Fact]
+    public async Task A_candidate_is_served_by_its_version_until_a_decision_makes_it_current_and_back()
+    {
+        _options.Gated = true;
+        Publish("anchor", seed: 1);
+        Publish("student", seed: 2);
+        var registry = await StartAsync();
+        Look();
+        Publish("student", seed: 3);
+        Publish("anchor", seed: 4);
+        Look();
+        Assert.Equal("anchor@2", IdOf("best-of-n"));                 // no gate for the anchor
+        Assert.Equal("student@1", IdOf("distilled"));
+        Assert.Equal("student@2", IdOf("student@2"));
+        Assert.Equal("student@2", registry.Candidate("distilled")?.Id);
+        Assert.Null(registry.Candidate("best-of-n"));
+        Assert.Null(registry.Candidate("nobody"));
+        Assert.False(registry.IsPromoted("distilled"));
+        Assert.Equal(["anchor@2", "student@1", "student@2"], registry.Served().Select(model => model.Id).Where(id => id.Contains('@', StringComparison.Ordinal)).Order());
+        var candidate = registry.Acquire("student@2")!;
+        var begun = registry.Acquire("student")!;
+
+        var decisions = new DecisionLog(_store, TimeProvider.System);
+        decisions.Append("student", new Decision(DecisionKind.Promote, 2, "gate", "better") { From = 1 });
+        _watcher.LookNow("student");
+
+        Assert.Equal("student@2", IdOf("distilled"));
+        Assert.True(registry.IsPromoted("distilled"));
+        Assert.Null(registry.Candidate("student"));
+        Assert.Equal("student@1", IdOf("student@1"));                // kept for a roll-back
+        using (var promoted = registry.Acquire("student")!)
+        {
+            Assert.Same(candidate.Value, promoted.Value);
+        }
+
+        Assert.NotEmpty(await AnswerAsync(begun.Value, seed: 1));
+        begun.Dispose();
+        candidate.Dispose();
+        decisions.Append("student", new Decision(DecisionKind.RollBack, 2, "gate", "worse") { From = 2 });
+        _watcher.LookNow("student");
+
+        Assert.Equal("student@1", IdOf("distilled"));
+        Assert.False(registry.IsPromoted("distilled"));
+        Assert.Null(registry.Acquire("student@2"));
+        using var back = registry.Acquire("distilled")!;
+        Assert.NotEmpty(await AnswerAsync(back.Value, seed: 1));
+    }
+
+    [Fact]
+    public async Task With_room_for_two_the_version_before_makes_way_for_a_candidate_and_a_candidate_for_a_newer_one()
+    {
+        _options.Gated = true;
+        _options.ResidentVersions = 2;
+        Publish("anchor", seed: 1);
+        Publish("student", seed: 2);
+        Publish("student", seed: 3);
+        var registry = await StartAsync();
+        Look();
+        new DecisionLog(_store, TimeProvider.System).Append("student", new Decision(DecisionKind.Promote, 2, "gate", "better") { From = 1 });
+        Look();
+        Assert.Equal("student@1", IdOf("student@1"));
+
+        Publish("student", seed: 4);
+        Look();
+        Assert.Equal(("student@2", "student@3"), (IdOf("student"), registry.Candidate("student")?.Id));
+        Assert.Null(registry.Acquire("student@1"));
+
+        Publish("student", seed: 5);
+        Look();
+        Assert.Equal(("student@2", "student@4"), (IdOf("student"), registry.Candidate("student")?.Id));
+        Assert.Null(registry.Acquire("student@3"));
     }
 
     [Fact]

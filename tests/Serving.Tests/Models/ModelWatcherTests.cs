@@ -11,14 +11,13 @@ public sealed class ModelWatcherTests : IDisposable
     private readonly LogLines<ModelWatcher> _log = new();
     private readonly ModelStore _store;
     private readonly ModelWatcher _watcher;
-    private readonly List<string> _tried = [];
-    private ModelFolder? _current;
+    private readonly WatchedFolder _held = new();
 
     public ModelWatcherTests()
     {
         _store = new ModelStore(_folder.Path, TimeProvider.System);
         _watcher = new ModelWatcher(
-            _store, Options.Create(new ModelOptions { PollInterval = TimeSpan.FromMilliseconds(50) }), TimeProvider.System, _log);
+            _store, new DecisionLog(_store, TimeProvider.System), Options.Create(new ModelOptions { PollInterval = TimeSpan.FromMilliseconds(50) }), TimeProvider.System, _log);
     }
 
     public void Dispose()
@@ -36,44 +35,44 @@ public sealed class ModelWatcherTests : IDisposable
 
         Look();
 
-        Assert.Equal("anchor@2", _current!.Id);
-        Assert.Equal(["anchor@2"], _tried);
-        Assert.Equal([$"Information 1001: Model anchor@2 is current now ({_current.Manifest.Digest})."], _log.Lines);
+        Assert.Equal("anchor@2", _held.Current!.Id);
+        Assert.Equal(["anchor@2"], _held.Tried);
+        Assert.Equal([$"Information 1001: Model anchor@2 is current now ({_held.Current!.Manifest.Digest})."], _log.Lines);
     }
 
     [Fact]
     public void A_newer_version_is_swapped_in_and_nothing_happens_without_one()
     {
-        _current = Publish("one");
+        _held.Begin(Publish("one"));
         Watch();
         Look();
-        Assert.Empty(_tried);
+        Assert.Empty(_held.Tried);
 
         Publish("two");
         Look();
         Look();
 
-        Assert.Equal(["anchor@2"], _tried);
-        Assert.Equal("anchor@2", _current.Id);
+        Assert.Equal(["anchor@2"], _held.Tried);
+        Assert.Equal("anchor@2", _held.Current!.Id);
     }
 
     [Fact]
     public void A_version_without_its_manifest_is_waited_for_in_silence()
     {
-        _current = Publish("one");
+        _held.Begin(Publish("one"));
         Directory.CreateDirectory(_folder.File("anchor/2"));
         Watch();
 
         Look();
 
-        Assert.Equal("anchor@1", _current.Id);
+        Assert.Equal("anchor@1", _held.Current!.Id);
         Assert.Empty(_log.Lines);
     }
 
     [Fact]
     public void A_damaged_version_changes_nothing_is_reported_once_and_taken_when_repaired()
     {
-        _current = Publish("one");
+        _held.Begin(Publish("one"));
         var next = Publish("two");
         File.WriteAllText(next.File("w"), "dam");
         Watch();
@@ -81,8 +80,8 @@ public sealed class ModelWatcherTests : IDisposable
         Look();
         Look();
 
-        Assert.Equal("anchor@1", _current.Id);
-        Assert.Empty(_tried);
+        Assert.Equal("anchor@1", _held.Current!.Id);
+        Assert.Empty(_held.Tried);
         var line = Assert.Single(_log.Lines);
         Assert.StartsWith("Error 1002: Refused the model version in", line, StringComparison.Ordinal);
         Assert.Contains("its sha256 is", line, StringComparison.Ordinal);
@@ -93,7 +92,7 @@ public sealed class ModelWatcherTests : IDisposable
         Look();
         Look();
 
-        Assert.Equal("anchor@2", _current.Id);
+        Assert.Equal("anchor@2", _held.Current!.Id);
         Assert.Empty(_watcher.Rejected("anchor"));
         Assert.Equal(2, _log.Lines.Count);
     }
@@ -101,7 +100,7 @@ public sealed class ModelWatcherTests : IDisposable
     [Fact]
     public void A_damaged_manifest_is_reported_once_and_forgotten_when_its_folder_goes()
     {
-        _current = Publish("one");
+        _held.Begin(Publish("one"));
         Directory.CreateDirectory(_folder.File("anchor/2"));
         File.WriteAllText(_folder.File("anchor/2/manifest.json"), "{");
         Watch();
@@ -119,20 +118,20 @@ public sealed class ModelWatcherTests : IDisposable
     [Fact]
     public void A_version_that_does_not_load_is_tried_once_and_a_better_one_still_gets_in()
     {
-        _current = Publish("one");
+        _held.Begin(Publish("one"));
         Publish("bad");
         Watch(refuse: "bad");
         Look();
         Look();
-        Assert.Equal(["anchor@2"], _tried);
-        Assert.Equal("anchor@1", _current.Id);
+        Assert.Equal(["anchor@2"], _held.Tried);
+        Assert.Equal("anchor@1", _held.Current!.Id);
         Assert.Contains("anchor@2 does not load.", Assert.Single(_log.Lines), StringComparison.Ordinal);
 
         Publish("three");
         Look();
 
-        Assert.Equal(["anchor@2", "anchor@3"], _tried);
-        Assert.Equal("anchor@3", _current.Id);
+        Assert.Equal(["anchor@2", "anchor@3"], _held.Tried);
+        Assert.Equal("anchor@3", _held.Current!.Id);
     }
 
     [Fact]
@@ -146,23 +145,23 @@ public sealed class ModelWatcherTests : IDisposable
         Look();
         Look();
 
-        Assert.Equal(["anchor@3", "anchor@2"], _tried);
-        Assert.Equal("anchor@2", _current!.Id);
+        Assert.Equal(["anchor@3", "anchor@2"], _held.Tried);
+        Assert.Equal("anchor@2", _held.Current!.Id);
         Assert.Single(_watcher.Rejected("anchor"));
     }
 
     [Fact]
     public void A_version_that_is_put_off_is_offered_again_and_reported_once()
     {
-        _current = Publish("one");
+        _held.Begin(Publish("one"));
         Publish("two");
         var room = false;
-        _watcher.Watch("anchor", () => _current, (next, _) =>
+        _watcher.Watch("anchor", _held.Holder);
+        _held.Load = next =>
         {
-            _tried.Add(next.Id);
-            _current = room ? next : _current;
-            return room ? SwapResult.Swapped : SwapResult.Deferred;
-        });
+            _held.Tried.Add(next.Id);
+            return room ? SwapResult.Loaded : SwapResult.Deferred;
+        };
 
         Look();
         Look();
@@ -170,21 +169,21 @@ public sealed class ModelWatcherTests : IDisposable
         room = true;
         Look();
 
-        Assert.Equal("anchor@2", _current.Id);
-        Assert.Equal(3, _tried.Count);
+        Assert.Equal("anchor@2", _held.Current!.Id);
+        Assert.Equal(3, _held.Tried.Count);
     }
 
     [Fact]
     public void One_name_that_fails_does_not_hold_up_another()
     {
-        _watcher.Watch("broken", () => throw new IOException("the disk is gone"), (_, _) => SwapResult.Swapped);
+        _watcher.Watch("broken", _held.Holder with { Held = () => throw new IOException("the disk is gone") });
         Publish("one");
         Watch();
 
         Look();
         Look();
 
-        Assert.Equal("anchor@1", _current!.Id);
+        Assert.Equal("anchor@1", _held.Current!.Id);
         Assert.Equal("Error 1004: Cannot look for new versions of broken: the disk is gone", _log.Lines[0]);
         Assert.Equal(2, _log.Lines.Count);
     }
@@ -196,17 +195,12 @@ public sealed class ModelWatcherTests : IDisposable
         var tried = new System.Collections.Concurrent.BlockingCollection<string>();
         await _watcher.StartAsync(cancellationToken);
         Publish("one");
-        _watcher.Watch("anchor", () => _current, (next, _) =>
+        _held.Load = next =>
         {
             tried.Add(next.Id, cancellationToken);
-            if (File.ReadAllText(next.File("w")) == "bad")
-            {
-                throw new NotSupportedException("unforeseen");
-            }
-
-            _current = next;
-            return SwapResult.Swapped;
-        });
+            return File.ReadAllText(next.File("w")) == "bad" ? throw new NotSupportedException("unforeseen") : SwapResult.Loaded;
+        };
+        _watcher.Watch("anchor", _held.Holder);
 
         Assert.Equal("anchor@1", tried.Take(cancellationToken));
         Publish("bad");
@@ -224,17 +218,18 @@ public sealed class ModelWatcherTests : IDisposable
     {
         var cancellationToken = TestContext.Current.CancellationToken;
         using var watcher = new ModelWatcher(
-            _store, Options.Create(new ModelOptions { PollInterval = TimeSpan.FromHours(1) }), TimeProvider.System, _log);
+            _store, new DecisionLog(_store, TimeProvider.System), Options.Create(new ModelOptions { PollInterval = TimeSpan.FromHours(1) }), TimeProvider.System, _log);
         await watcher.StartAsync(cancellationToken);
         Publish("one");
         var seen = new TaskCompletionSource<string>();
-        watcher.Watch("nothing", () => null, (_, _) => SwapResult.Swapped);
+        watcher.Watch("nothing", new WatchedFolder().Holder);
 
-        watcher.Watch("anchor", () => null, (next, _) =>
+        _held.Load = next =>
         {
             seen.TrySetResult(next.Id);
             return SwapResult.Deferred;
-        });
+        };
+        watcher.Watch("anchor", _held.Holder);
 
         Assert.Equal("anchor@1", await seen.Task.WaitAsync(cancellationToken));
         await watcher.StopAsync(cancellationToken);
@@ -243,17 +238,15 @@ public sealed class ModelWatcherTests : IDisposable
     private ModelFolder Publish(string content) =>
         _store.Publish("anchor", ModelKind.Policy, staging => File.WriteAllText(Path.Combine(staging, "w"), content));
 
-    private void Watch(string? refuse = null) => _watcher.Watch("anchor", () => _current, (next, _) =>
+    private void Watch(string? refuse = null)
     {
-        _tried.Add(next.Id);
-        if (File.ReadAllText(next.File("w")) == refuse)
+        _held.Load = next =>
         {
-            throw new ModelException($"{next.Id} does not load.");
-        }
-
-        _current = next;
-        return SwapResult.Swapped;
-    });
+            _held.Tried.Add(next.Id);
+            return File.ReadAllText(next.File("w")) == refuse ? throw new ModelException($"{next.Id} does not load.") : SwapResult.Loaded;
+        };
+        _watcher.Watch("anchor", _held.Holder);
+    }
 
     private void Look() => _watcher.Look(TestContext.Current.CancellationToken);
 }

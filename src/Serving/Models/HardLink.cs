@@ -1,9 +1,9 @@
 using System.Runtime.InteropServices;
 
-namespace Serving.Import;
+namespace Serving.Models;
 
 /// <summary>A second name for the content of a file, which .NET has no call for.</summary>
-internal static partial class HardLink
+public static partial class HardLink
 {
     /// <param name="source">A file, or a link to one: caches of downloads are made of those.</param>
     /// <param name="target">The new name, on the same volume.</param>
@@ -15,7 +15,7 @@ internal static partial class HardLink
         var linked = OperatingSystem.IsWindows() ? CreateHardLink(target, file, 0) : Link(file, target) == 0;
         if (!linked)
         {
-            throw new IOException($"{source}: cannot be linked to {target} ({Marshal.GetLastPInvokeErrorMessage()}); copy it instead, without --link.");
+            throw new IOException($"{source}: cannot be linked to {target} ({Marshal.GetLastPInvokeErrorMessage()}).");
         }
     }
 
