@@ -41,7 +41,7 @@ public sealed partial class SupervisedServer : IAsyncDisposable
             [
                 "--Trainer:Mode=Supervised", "--Trainer:Root=" + folder.File("training"), $"--Trainer:MinNewEpisodes={Episodes}", "--Trainer:PollInterval=00:00:00.05",
                 "--Trainer:RestartDelay=00:00:00.1", "--Trainer:Recipe=bond", "--Trainer:GroupsPerStep=2", "--Trainer:RoundSteps=2", "--Trainer:CheckpointEvery=2",
-                "--Trainer:LogEvery=1", "--Trainer:EvaluationPrompts=0", "--Trainer:MaxTokens=5", "--Trainer:Threads=1", "--Trainer:Steps=4", $"--Trainer:Nice={Nice}", "--Models:PollInterval=00:00:00.1",
+                "--Trainer:LogEvery=1", "--Trainer:EvaluationPrompts=0", "--Trainer:MaxTokens=5", "--Trainer:Threads=1", "--Trainer:Steps=4", $"--Trainer:Nice={Nice}", "--Models:PollInterval=00:00:00.1", "--Experiments:Root=" + folder.File("experiments"), "--Experiments:Gate=Off",
                 .. settings,
             ]));
         await server.UntilAsync(async () =>
@@ -63,6 +63,13 @@ public sealed partial class SupervisedServer : IAsyncDisposable
 
     /// <summary>The "name@version" that answers for the distilled policy; no episode.</summary>
     public Task<string> DistilledAsync(CancellationToken cancellationToken) => AskAsync("distilled", 0, """ "max_tokens":5 """, cancellationToken);
+
+    /// <summary>Whether a request may name this version now.</summary>
+    public async Task<bool> IsServedAsync(string version, CancellationToken cancellationToken)
+    {
+        using var response = await Client.GetAsync(new Uri($"/v1/models/{version}", UriKind.Relative), cancellationToken);
+        return response.IsSuccessStatusCode;
+    }
 
     private async Task<string> AskAsync(string model, int number, string fields, CancellationToken cancellationToken)
     {

@@ -38,6 +38,22 @@ public sealed partial class SupervisedTrainerTests : IDisposable
     }
 
     [Fact]
+    public async Task The_next_run_waits_for_the_decision_on_the_version_before_and_begins_at_what_it_led_to()
+    {
+        await using var server = await SupervisedServer.StartAsync(_folder, Token, "--Experiments:Gate=Manual", "--Experiments:ShadowShare=0");
+        var store = new ModelStore(_folder.File("models"), TimeProvider.System);
+
+        await server.LogEpisodesAsync(SupervisedServer.Episodes, Token);
+        await server.PrintedAsync("Training run 1 has ended", Token);
+        await server.UntilAsync(() => server.IsServedAsync("student@2", Token), Token);
+        await server.LogEpisodesAsync(2 * SupervisedServer.Episodes, Token);
+        Assert.Equal("student@1", await server.DistilledAsync(Token));
+        new DecisionLog(store, TimeProvider.System).Append("student", new Decision(DecisionKind.Promote, 2, "operator", "It is good."));
+
+        await server.PrintedAsync("Training run 2 begins: student@2 from anchor@1 on 36 episodes", Token);
+    }
+
+    [Fact]
     public async Task A_trainer_that_is_killed_or_hangs_is_replaced_by_one_that_goes_on()
     {
         await using var server = await SupervisedServer.StartAsync(

@@ -88,7 +88,10 @@ internal sealed partial class TrainerSupervisor(
         }
     }
 
-    /// <summary>Waits for the policies, and for episodes unless a run is open; what to train and from whom.</summary>
+    /// <summary>
+    /// Waits for the policies, and unless a run is open for episodes, and for the decision on a version that is still compared: the next run begins at what it leads to. Returns
+    /// what to train and from whom.
+    /// </summary>
     private async Task<(string Start, string Teacher)> WaitAsync(CancellationToken cancellationToken)
     {
         State = TrainerState.Waiting;
@@ -99,7 +102,7 @@ internal sealed partial class TrainerSupervisor(
                 _ledger = _ledger with { Episodes = episodes.Count };            // some were deleted
             }
 
-            if (_ledger.Open is not null || NewEpisodes >= _options.MinNewEpisodes)
+            if (_ledger.Open is not null || (NewEpisodes >= _options.MinNewEpisodes && policies.Candidate(PolicyRegistry.DistilledAlias) is null))
             {
                 using var start = policies.Acquire(PolicyRegistry.DistilledAlias);
                 using var teacher = policies.Acquire(PolicyRegistry.AnchorAlias);
