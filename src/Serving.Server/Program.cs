@@ -16,6 +16,7 @@ using Serving.Models;
 using Serving.Observability;
 using Serving.Requests;
 using Serving.Scoring;
+using Serving.Training;
 
 // Verbs: each folder that has one brings its own command; without a verb the server starts.
 const string Settings = "Settings: --urls http://127.0.0.1:8080, --Section:Key=value.";
@@ -30,7 +31,9 @@ root.Subcommands.Add(serve);
 root.Subcommands.Add(ScoreCommand.Create());
 root.Subcommands.Add(DemoCommand.Create());
 root.Subcommands.Add(ImportCommand.Create());
-root.Subcommands.Add(EpisodesCommand.Create());
+var episodes = EpisodesCommand.Create();
+episodes.Subcommands.Add(RerankCommand.Create());
+root.Subcommands.Add(episodes);
 var ab = AbCommand.Create();
 ab.Subcommands.Add(CompareCommand.Create());
 root.Subcommands.Add(ab);
@@ -74,6 +77,7 @@ static async Task<int> ServeAsync(string[] settings)
         builder.AddComparison();
         builder.AddFeedback();
         builder.AddDocumentation();
+        builder.AddTraining();
 
         var app = builder.Build();
         app.Lifetime.ApplicationStarted.Register(() => started = true);

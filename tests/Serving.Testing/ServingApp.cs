@@ -32,6 +32,7 @@ public sealed class ServingApp : WebApplicationFactory<Program>
             ["Models:Root"] = ModelsRoot,
             ["Episodes:Root"] = EpisodesRoot,
             ["Onnx:Threads"] = "1",
+            ["Trainer:Mode"] = "Off",
         };
         foreach (var (key, value) in settings ?? new Dictionary<string, string>())
         {

@@ -29,7 +29,8 @@ public sealed class ArchitectureTests
         ["Batch"] = ["Models", "Inference", "Scoring", "Episodes", "EpisodeTools", "Tokenization", "Generation", "Experiments", "Requests", "Observability"],
         ["Experiments"] = ["Episodes", "Models", "Requests", "Observability"],
         ["Comparison"] = ["Models", "Onnx", "Inference", "Scoring", "Experiments", "Generation", "Batch", "Tokenization", "Requests", "Observability"],
-        ["Demo"] = ["Models", "Tokenization", "Experiments"],
+        ["Training"] = ["Models", "Inference", "Scoring", "Episodes", "Onnx", "Observability"],
+        ["Demo"] = ["Models", "Tokenization", "Experiments", "Training"],
     };
 
     private static readonly string[] _interfaces = ["IDecoder", "ITextScorer", "IObjective"];

@@ -65,6 +65,22 @@ public sealed class BatchHost : IDisposable
     /// <exception cref="OptionsValidationException">A setting is wrong.</exception>
     public static BatchHost Open(IReadOnlyDictionary<string, string?> settings)
     {
+        var host = Build(settings);
+        try
+        {
+            host.Scorecards.Load();
+            return host;
+        }
+        catch
+        {
+            host.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>The same with nothing loaded yet.</summary>
+    public static BatchHost Build(IReadOnlyDictionary<string, string?> settings)
+    {
         var builder = new HostApplicationBuilder(new HostApplicationBuilderSettings { ContentRootPath = AppContext.BaseDirectory });
         builder.Configuration.AddInMemoryCollection(new Dictionary<string, string?>(settings)
         {
@@ -81,17 +97,7 @@ public sealed class BatchHost : IDisposable
         builder.AddEpisodes();
         builder.AddExperiments();
         builder.AddGeneration();
-        var host = new BatchHost(builder.Build());
-        try
-        {
-            host.Scorecards.Load();
-            return host;
-        }
-        catch
-        {
-            host.Dispose();
-            throw;
-        }
+        return new BatchHost(builder.Build());
     }
 
     /// <summary>How an exception is answered, as over HTTP.</summary>

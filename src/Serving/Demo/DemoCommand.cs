@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Reflection;
 using System.Text.Json;
 using Serving.Models;
+using Serving.Training;
 using Spectre.Console;
 
 namespace Serving.Demo;
@@ -74,13 +75,6 @@ public static class DemoCommand
         return command;
     }
 
-    /// <summary>In one folder when published together; in sibling folders of the build's output otherwise.</summary>
-    private static string FindTrainer()
-    {
-        var here = AppContext.BaseDirectory.TrimEnd(Path.DirectorySeparatorChar);
-        var flavour = Path.GetFileName(here);
-        string[] places = [here, Path.GetFullPath(Path.Combine(here, "..", "..", "Serving.Trainer", flavour))];
-        return places.Select(place => Path.Combine(place, "Serving.Trainer.dll")).FirstOrDefault(File.Exists)
-            ?? throw new DemoException($"Serving.Trainer.dll is in none of {string.Join(", ", places)}: build it (dotnet build -c Release) or name it with --trainer.");
-    }
+    private static string FindTrainer() => TrainerProgram.Find()
+        ?? throw new DemoException($"Serving.Trainer.dll is in none of {string.Join(", ", TrainerProgram.Places)}: build it (dotnet build -c Release) or name it with --trainer.");
 }

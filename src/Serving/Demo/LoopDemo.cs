@@ -4,6 +4,7 @@ using System.Net.Sockets;
 using Serving.Experiments;
 using Serving.Models;
 using Serving.Tokenization;
+using Serving.Training;
 
 namespace Serving.Demo;
 

@@ -29,7 +29,7 @@ public sealed class ExperimentReports(ModelStore store, DecisionLog decisions, E
             {
                 Margin = options.Margin,
                 Gate = options.Gate,
-                Candidates = [.. candidates.Select(candidate => Candidate(candidate, candidates, history, problems)).OfType<CandidateReport>()],
+                Candidates = [.. candidates.Select(candidate => Candidate(candidate, history, problems)).OfType<CandidateReport>()],
                 Decisions = [.. history.Select(entry => DecisionReport.Of(entry.Name, entry.Decision, entry.State))],
                 Arms = _exposures.Arms,
                 Feedback = _exposures.Feedback(problems),
@@ -55,7 +55,7 @@ public sealed class ExperimentReports(ModelStore store, DecisionLog decisions, E
         }
     }
 
-    private CandidateReport? Candidate(string candidate, IReadOnlyList<string> all, IReadOnlyList<Decided> history, List<string> problems)
+    private CandidateReport? Candidate(string candidate, IReadOnlyList<Decided> history, List<string> problems)
     {
         if (!_candidates.TryGetValue(candidate, out var figures))
         {
@@ -64,9 +64,8 @@ public sealed class ExperimentReports(ModelStore store, DecisionLog decisions, E
 
         try
         {
-            var comparison = 1 + all.TakeWhile(other => other != candidate).Count(other => NameOf(other) == NameOf(candidate));
             return figures.Update(
-                history.LastOrDefault(entry => entry.Candidate == candidate && entry.Rules is not null)?.Rules, n => GateRules.Of(options, comparison, n, KlOf(candidate)));
+                history.LastOrDefault(entry => entry.Candidate == candidate && entry.Rules is not null)?.Rules, n => GateRules.Of(options, PairLog.Comparison(options.Root, candidate), n, KlOf(candidate)));
         }
         catch (IOException e)
         {

@@ -89,18 +89,18 @@ public sealed partial class ExposureLog(IOptions<ExperimentOptions> options, ILo
         return base.StartAsync(cancellationToken);
     }
 
+    /// <summary>Ends the background work and writes what came in before the end: a service that is stopped at once has never begun to.</summary>
+    public override async Task StopAsync(CancellationToken cancellationToken)
+    {
+        await base.StopAsync(cancellationToken);
+        Write();
+    }
+
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        try
+        while (await _waiting.Reader.WaitToReadAsync(stoppingToken))
         {
-            while (await _waiting.Reader.WaitToReadAsync(stoppingToken))
-            {
-                Write();
-            }
-        }
-        catch (OperationCanceledException)
-        {
-            Write();                                                   // what came in before the end
+            Write();
         }
     }
 
