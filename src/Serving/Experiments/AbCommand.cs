@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Serving.Models;
 
 namespace Serving.Experiments;
 
@@ -25,7 +26,7 @@ public static class AbCommand
         {
             return verb();
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException or ModelException)
         {
             parsed.InvocationConfiguration.Error.WriteLine(e.Message);
             return CannotRun;
