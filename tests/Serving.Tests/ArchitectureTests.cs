@@ -20,7 +20,7 @@ public sealed class ArchitectureTests
         ["Models"] = ["Observability"],
         ["Episodes"] = ["Observability"],
         ["EpisodeTools"] = ["Episodes", "Models"],
-        ["Feedback"] = ["Episodes", "Requests", "Observability"],
+        ["Feedback"] = ["Episodes", "Experiments", "Requests", "Observability"],
         ["Onnx"] = ["Models"],
         ["Inference"] = ["Models", "Onnx", "Kernels", "Tokenization", "Grammar", "Observability"],
         ["Scoring"] = ["Models", "Onnx", "Tokenization", "Requests", "Observability"],
