@@ -11,7 +11,7 @@ namespace Serving.Benchmarks;
 /// <param name="OneLook">At index n: share whose lower bound, mean - 1.96 standard errors, clears the margin at n.</param>
 internal sealed record PowerCurve(ScoreShape Shape, double Deviation, double[] Gate, double[] OneLook)
 {
-    private const int Width = 760;
+    private const int Width = 1000;
     private const int Height = 460;
     private const int FewestPairs = 10;                                // below, a standard error means nothing
 
@@ -65,7 +65,7 @@ internal sealed record PowerCurve(ScoreShape Shape, double Deviation, double[] G
         plot.Title(FormattableString.Invariant($"Equal arms, margin {margin}: share of experiments that promote"));
         plot.XLabel("pairs");
         plot.YLabel("share promoted");
-        plot.ShowLegend(Alignment.UpperLeft);
+        plot.ShowLegend(Edge.Right);
         Directory.CreateDirectory(folder);
         plot.SaveSvg(Path.Combine(folder, "gate-power.svg"), Width, Height);
     }

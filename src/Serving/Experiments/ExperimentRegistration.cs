@@ -17,6 +17,7 @@ public static class ExperimentRegistration
         builder.Services.TryAddSingleton(TimeProvider.System);
         builder.Services.TryAddSingleton<DecisionLog>();
         builder.Services.AddSingleton(services => new ExperimentReports(
+            services.GetRequiredService<ModelStore>(),
             services.GetRequiredService<DecisionLog>(),
             services.GetRequiredService<IOptions<ExperimentOptions>>().Value,
             services.GetRequiredService<IOptions<ModelOptions>>().Value.Distilled,

@@ -1,21 +1,19 @@
-using System.Globalization;
-using System.Text.RegularExpressions;
+using System.Text.Json.Nodes;
 using Serving.Models;
 
 namespace Serving.Experiments;
 
-/// <summary>Reads reports from the logs of pairs and exposures and from the decisions. What did not change is not read again. Thread-safe.</summary>
+/// <summary>Makes reports from the logs of pairs and exposures and from the decisions. What was read once is not read again: a report costs what is new. Thread-safe.</summary>
+/// <param name="store">The registry, for what manifests tell of candidates.</param>
 /// <param name="decisions">Of the registry.</param>
 /// <param name="options">The section "Experiments": where the logs lie, and the rules of candidates about which nothing was decided.</param>
 /// <param name="distilled">The distilled name.</param>
 /// <param name="episodes">Episodes:Root, beside which feedback lies.</param>
-public sealed partial class ExperimentReports(DecisionLog decisions, ExperimentOptions options, string distilled, string episodes)
+public sealed class ExperimentReports(ModelStore store, DecisionLog decisions, ExperimentOptions options, string distilled, string episodes)
 {
-    private const double Denser = 1.03;                                // each point of a course lies this much further than the last
-    private const double Confidence = 0.05;
-
     private readonly Lock _gate = new();
-    private readonly Dictionary<string, (long Length, DateTime Changed, GateRules Rules, CandidateReport Report)> _known = [];
+    private readonly Dictionary<string, CandidateFigures> _candidates = new(StringComparer.Ordinal);
+    private readonly ExposureFigures _exposures = new(options.Root, episodes);
 
     /// <summary>The report as of now.</summary>
     public ExperimentReport Read()
@@ -26,58 +24,48 @@ public sealed partial class ExperimentReports(DecisionLog decisions, ExperimentO
             var candidates = PairLog.Candidates(options.Root);
             var names = candidates.Select(NameOf).Append(distilled).Distinct();
             var history = names.SelectMany(name => Decisions(name, problems)).OrderBy(entry => entry.Decision.Time).ThenBy(entry => entry.Decision.Number).ToArray();
-            var exposures = new ExposureFigures(options.Root, episodes, problems);
+            _exposures.Update(problems);
             return new ExperimentReport
             {
                 Margin = options.Margin,
                 Gate = options.Gate,
-                Candidates = [.. candidates.Select(candidate => Candidate(candidate, candidates, history, problems)).OfType<CandidateReport>()],
+                Candidates = [.. candidates.Select(candidate => Candidate(candidate, history, problems)).OfType<CandidateReport>()],
                 Decisions = [.. history.Select(entry => DecisionReport.Of(entry.Name, entry.Decision, entry.State))],
-                Arms = exposures.Arms,
-                Feedback = exposures.Feedback,
-                SampleRatioLogEvidence = exposures.Arms.Count == 0 ? null : exposures.Shares.LogEvidence,
-                SampleRatioAlarm = exposures.Shares.HasAlarmed,
+                Arms = _exposures.Arms,
+                Feedback = _exposures.Feedback(problems),
+                SampleRatioLogEvidence = _exposures.Arms.Count == 0 ? null : _exposures.Shares.LogEvidence,
+                SampleRatioAlarm = _exposures.Shares.HasAlarmed,
                 Problems = problems,
             };
         }
     }
 
-    private IEnumerable<Decided> Decisions(string name, List<string> problems)
+    private IReadOnlyList<Decided> Decisions(string name, List<string> problems)
     {
-        DecisionHistory history;
         try
         {
-            history = decisions.Read(name);
+            var history = decisions.Read(name);
+            problems.AddRange(history.Rejected.Select(rejected => rejected.Reason));
+            return [.. history.Decisions.Select(decision => Decided.Of(name, decision, problems))];
         }
         catch (ModelException e)
         {
             problems.Add(e.Message);
-            yield break;
-        }
-
-        problems.AddRange(history.Rejected.Select(rejected => rejected.Reason));
-        foreach (var decision in history.Decisions)
-        {
-            yield return Decided.Of(name, decision, problems);
+            return [];
         }
     }
 
-    private CandidateReport? Candidate(string candidate, IReadOnlyList<string> all, IReadOnlyList<Decided> history, List<string> problems)
+    private CandidateReport? Candidate(string candidate, IReadOnlyList<Decided> history, List<string> problems)
     {
+        if (!_candidates.TryGetValue(candidate, out var figures))
+        {
+            _candidates.Add(candidate, figures = new CandidateFigures(candidate, new GrowingFile(PairLog.PathOf(options.Root, candidate))));
+        }
+
         try
         {
-            var file = new FileInfo(PairLog.PathOf(options.Root, candidate));
-            var rules = history.LastOrDefault(entry => entry.Candidate == candidate && entry.Rules is not null)?.Rules;
-            if (_known.TryGetValue(candidate, out var known) && (known.Length, known.Changed) == (file.Length, file.LastWriteTimeUtc) && (rules is null || rules == known.Rules))
-            {
-                return known.Report;
-            }
-
-            var pairs = PairLog.Read(options.Root, candidate);
-            rules ??= GateRules.Of(options, 1 + all.TakeWhile(other => other != candidate).Count(other => NameOf(other) == NameOf(candidate)), CandidatesOf(pairs));
-            var report = Report(candidate, pairs, rules);
-            _known[candidate] = (file.Length, file.LastWriteTimeUtc, rules, report);
-            return report;
+            return figures.Update(
+                history.LastOrDefault(entry => entry.Candidate == candidate && entry.Rules is not null)?.Rules, n => GateRules.Of(options, PairLog.Comparison(options.Root, candidate), n, KlOf(candidate)));
         }
         catch (IOException e)
         {
@@ -86,64 +74,19 @@ public sealed partial class ExperimentReports(DecisionLog decisions, ExperimentO
         }
     }
 
-    private static CandidateReport Report(string candidate, IReadOnlyList<Pair> pairs, GateRules rules)
+    /// <summary>As the trainer wrote it; null when it did not, or the version is gone.</summary>
+    private double? KlOf(string candidate)
     {
-        var gate = new PromotionGate(rules);
-        var stretches = new List<StretchReport>();
-        var course = new List<IntervalPoint>();
-        var next = 1.0;
-        for (var (i, n) = (0, 1); i < pairs.Count; i++, n++)
+        try
         {
-            gate.Add(pairs[i]);
-            var isLast = i == pairs.Count - 1 || !pairs[i + 1].Continues(pairs[i]);
-            if (n < next && !isLast)
-            {
-                continue;
-            }
-
-            var state = gate.State();
-            course.Add(new IntervalPoint(state.N, state.Mean, state.Lower, state.Upper));
-            next = Math.Max(n + 1, n * Denser);
-            if (isLast)
-            {
-                stretches.Add(new StretchReport { State = state, Course = [.. course] });
-                course.Clear();
-                (n, next) = (0, 1);
-            }
+            var folder = Path.Combine(store.Root, NameOf(candidate), candidate[(NameOf(candidate).Length + 1)..]);
+            return ModelManifest.Read(folder).Figures?["after"] is JsonObject after && after["kl"] is JsonValue value && value.TryGetValue<double>(out var kl) ? kl : null;
         }
-
-        return new CandidateReport
+        catch (Exception e) when (e is ModelException or IOException or UnauthorizedAccessException)
         {
-            Candidate = candidate,
-            Pairs = pairs.Count,
-            First = pairs.Count == 0 ? null : pairs[0].Time,
-            Last = pairs.Count == 0 ? null : pairs[^1].Time,
-            Judges = [.. pairs.Select(pair => pair.Judge).OfType<string>().Distinct()],
-            Rules = rules,
-            Stretches = stretches,
-            EffectiveN = EffectiveN(pairs),
-        };
-    }
-
-    /// <summary>One answer of N is on average no worse than N/(N+1) of single ones; this is the other way round.</summary>
-    private static EffectiveNReport? EffectiveN(IEnumerable<Pair> pairs)
-    {
-        var quantiles = new PairedInterval(Confidence);
-        foreach (var quantile in pairs.Select(pair => pair.Quantile).OfType<double>())
-        {
-            quantiles.Add(quantile);
+            return null;
         }
-
-        static double? N(double quantile) => quantile < 1 ? quantile / (1 - quantile) : null;
-        return quantiles.Count == 0 ? null : new EffectiveNReport(quantiles.Count, N(quantiles.Mean), N(quantiles.Value.Lower), N(quantiles.Value.Upper));
     }
 
     private static string NameOf(string candidate) => candidate[..candidate.IndexOf('@', StringComparison.Ordinal)];
-
-    /// <summary>N of the last baseline: the arm's name tells it.</summary>
-    private static int CandidatesOf(IReadOnlyList<Pair> pairs) =>
-        pairs.Count > 0 && BestOf().Match(pairs[^1].Baseline.Arm) is { Success: true } match ? int.Parse(match.Groups[1].ValueSpan, CultureInfo.InvariantCulture) : 1;
-
-    [GeneratedRegex("^best-of-([1-9][0-9]{0,5}):")]
-    private static partial Regex BestOf();
 }

@@ -27,6 +27,9 @@ public sealed partial class ExposureLog(IOptions<ExperimentOptions> options, ILo
     /// <summary>Exposures that were left out because too many waited.</summary>
     public long Lost => Interlocked.Read(ref _lost);
 
+    /// <summary>The file below a root.</summary>
+    internal static string PathIn(string root) => Path.Combine(root, FileName);
+
     /// <summary>Remembers an answer, so that feedback on it is taken.</summary>
     public void Add(Exposure exposure)
     {
@@ -86,18 +89,18 @@ public sealed partial class ExposureLog(IOptions<ExperimentOptions> options, ILo
         return base.StartAsync(cancellationToken);
     }
 
+    /// <summary>Ends the background work and writes what came in before the end: a service that is stopped at once has never begun to.</summary>
+    public override async Task StopAsync(CancellationToken cancellationToken)
+    {
+        await base.StopAsync(cancellationToken);
+        Write();
+    }
+
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        try
+        while (await _waiting.Reader.WaitToReadAsync(stoppingToken))
         {
-            while (await _waiting.Reader.WaitToReadAsync(stoppingToken))
-            {
-                Write();
-            }
-        }
-        catch (OperationCanceledException)
-        {
-            Write();                                                   // what came in before the end
+            Write();
         }
     }
 

@@ -174,8 +174,7 @@ public sealed partial class PairLog : IDisposable
 
             if (pair is null)
             {
-                throw new ExperimentException(
-                    $"{path}, line {number}: {fault}. Take the line out, or move the file away to begin the comparison anew; decisions that were made are not touched.");
+                throw new ExperimentException(Damage(path, number, fault!));
             }
 
             if (seen.Add(pair.Id))
@@ -189,7 +188,11 @@ public sealed partial class PairLog : IDisposable
         return (pairs, start);
     }
 
-    private static (Pair? Pair, string? Fault) Parse(ReadOnlySpan<byte> line)
+    internal static string Damage(string path, int line, string fault) =>
+        $"{path}, line {line}: {fault}. Take the line out, or move the file away to begin the comparison anew; decisions that were made are not touched.";
+
+    /// <summary>One line: a pair, or what is wrong with it.</summary>
+    internal static (Pair? Pair, string? Fault) Parse(ReadOnlySpan<byte> line)
     {
         try
         {

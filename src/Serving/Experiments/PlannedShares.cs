@@ -1,3 +1,7 @@
+using System.Buffers.Binary;
+using System.Security.Cryptography;
+using System.Text;
+
 namespace Serving.Experiments;
 
 /// <summary>
@@ -7,7 +11,7 @@ namespace Serving.Experiments;
 internal sealed class PlannedShares
 {
     private double _earlier;
-    private readonly HashSet<string> _seen = new(StringComparer.Ordinal);
+    private readonly HashSet<ulong> _seen = [];                        // the first 64 bits of a digest of each key
     private double? _share;
     private SampleRatio? _test;
 
@@ -26,7 +30,7 @@ internal sealed class PlannedShares
     /// <param name="key">What the assignment was drawn by; a key that has come before is the same draw, and not counted. Null = a draw of its own.</param>
     public void Add(double share, bool candidate, string? key = null)
     {
-        if (key is not null && !_seen.Add(key))
+        if (key is not null && !_seen.Add(BinaryPrimitives.ReadUInt64LittleEndian(SHA256.HashData(Encoding.UTF8.GetBytes(key)))))
         {
             return;
         }

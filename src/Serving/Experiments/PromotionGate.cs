@@ -23,6 +23,9 @@ public sealed class PromotionGate(GateRules rules)
     /// <summary>The comparison is over: promoted, rolled back, or held for good since the most pairs have come.</summary>
     public bool IsFinal => IsExhausted || Decision is not GateDecision.Hold;
 
+    /// <summary>The sequence of the present comparison.</summary>
+    internal MeanSequence Quality => _now.Quality;
+
     private bool IsExhausted => !_now.IsPromoted && _now.Quality.Count >= rules.MaxPairs;
 
     /// <summary>Takes the next pair of the log.</summary>

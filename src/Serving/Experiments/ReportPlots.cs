@@ -10,8 +10,9 @@ internal static class ReportPlots
     /// <summary>The interval of candidate less baseline by the number of pairs, with the margin and the decisions that fell in it.</summary>
     public static string Course(StretchReport stretch, double margin, IEnumerable<DecisionReport> decisions)
     {
-        // The first pairs rule out nothing: the drawing begins where the interval is no wider than half of all there is.
-        var course = stretch.Course.SkipWhile(point => point.Upper - point.Lower > 1).ToArray();
+        // The first pairs rule out nothing, and would flatten all that comes later: the drawing begins where the interval has shrunk to what matters.
+        var widest = Math.Max(8 * margin, 10 * (stretch.Course[^1].Upper - stretch.Course[^1].Lower));
+        var course = stretch.Course.SkipWhile(point => point.Upper - point.Lower > widest).ToArray();
         if (course.Length < 2)
         {
             course = [.. stretch.Course];
@@ -61,7 +62,8 @@ internal static class ReportPlots
         var isRatio = guardrail.Name == "length";
         var (low, high) = isRatio ? (0.0, 2.5) : (-1.0, 1.0);
         var (lower, upper) = (guardrail.Lower ?? low, guardrail.Upper ?? high);
-        var bounds = new[] { lower, upper, guardrail.LowestAllowed ?? lower, guardrail.HighestAllowed ?? upper }.Select(bound => Math.Clamp(bound, low, high)).ToArray();
+        var limits = new[] { guardrail.LowestAllowed, guardrail.HighestAllowed }.OfType<double>().Where(limit => limit > low && limit < high);
+        double[] bounds = [Math.Max(lower, low), Math.Min(upper, high), .. limits];
         var room = Math.Max(0.02, (bounds.Max() - bounds.Min()) * 0.15);
         var ends = new Interval(bounds.Min() - room, bounds.Max() + room);
         var plot = new SvgPlot($"Guardrail {guardrail.Name}", ends, new Interval(0, 1), height: 80)

@@ -28,8 +28,8 @@ internal static class ReportVerb
 
     private static int Run(TextWriter output, AbSettings settings, string? json, string? html)
     {
-        var decisions = new DecisionLog(new ModelStore(settings.Models, TimeProvider.System), TimeProvider.System);
-        var report = new ExperimentReports(decisions, settings.Options, settings.Distilled, settings.Episodes).Read();
+        var store = new ModelStore(settings.Models, TimeProvider.System);
+        var report = new ExperimentReports(store, new DecisionLog(store, TimeProvider.System), settings.Options, settings.Distilled, settings.Episodes).Read();
         var console = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(output) });
         if (output != Console.Out || Console.IsOutputRedirected)
         {

@@ -8,7 +8,7 @@ namespace Serving.Experiments;
 internal sealed class SvgPlot
 {
     private const int Left = 70;
-    private const int Right = 16;
+    private const int Right = 24;
     private const int Top = 12;
     private const int Bottom = 34;
 

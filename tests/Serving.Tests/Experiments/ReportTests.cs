@@ -108,7 +108,7 @@ public sealed partial class ReportTests : IDisposable
         var exposures = Enumerable.Range(0, 300).Select(i => Exposed($"busy-{i}", "busy", 0.5)).Concat(Enumerable.Range(0, 100).Select(i => Exposed($"other-{i}", $"caller {i}", 0.5)));
         File.WriteAllLines(Path.Combine(_folder.Root, "exposures.jsonl"), exposures.Select(exposure => System.Text.Json.JsonSerializer.Serialize(exposure, ExposureJson.Default.Exposure)));
 
-        var report = new ExperimentReports(_folder.Decisions, new ExperimentOptions { Root = _folder.Root }, "student", _folder.Place("episodes")).Read();
+        var report = new ExperimentReports(new ModelStore(_folder.Models, TimeProvider.System), _folder.Decisions, new ExperimentOptions { Root = _folder.Root }, "student", _folder.Place("episodes")).Read();
 
         Assert.Equal(["best-of-n", "distilled"], report.Arms.Select(arm => arm.Arm));
         Assert.Equal(400, report.Arms.Sum(arm => arm.Requests));
