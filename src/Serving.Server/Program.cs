@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.Extensions.Options;
+using Serving.Admin;
 using Serving.Batch;
 using Serving.Demo;
 using Serving.Documentation;
@@ -29,6 +30,7 @@ root.Subcommands.Add(ScoreCommand.Create());
 root.Subcommands.Add(DemoCommand.Create());
 root.Subcommands.Add(ImportCommand.Create());
 root.Subcommands.Add(EpisodesCommand.Create());
+root.Subcommands.Add(ModelsCommand.Create());
 
 var parsed = root.Parse(args);
 var invocation = new InvocationConfiguration();
@@ -62,6 +64,7 @@ static async Task<int> ServeAsync(string[] settings)
         builder.AddRequests();
         builder.AddModels();
         builder.AddInference();
+        builder.AddAdmin();
         builder.AddScoring();
         builder.AddEpisodes();
         builder.AddGeneration();

@@ -24,7 +24,7 @@ public sealed class PolicyRegistryTests : IDisposable
 
     private readonly TemporaryFolder _folder = new();
     private readonly LogLines<ModelWatcher> _log = new();
-    private readonly ModelOptions _options = new() { PollInterval = TimeSpan.FromMilliseconds(50) };
+    private readonly ModelOptions _options = new() { PollInterval = TimeSpan.FromMilliseconds(50), MaxCanaryDivergence = 0 };
     private readonly ModelStore _store;
     private readonly ModelWatcher _watcher;
     private PolicyRegistry? _registry;
@@ -431,6 +431,7 @@ public sealed class PolicyRegistryTests : IDisposable
         builder.Logging.ClearProviders();
         builder.WebHost.UseUrls("http://127.0.0.1:0");
         builder.Configuration["Models:Root"] = _folder.Path;
+        builder.Configuration["Models:MaxCanaryDivergence"] = "0";
         builder.Configuration["Models:PollInterval"] = "00:00:00.05";
         builder.Configuration["Inference:Slots"] = _engine.Slots.ToString(CultureInfo.InvariantCulture);
         builder.AddModels().AddInference();
