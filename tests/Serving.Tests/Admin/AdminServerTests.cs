@@ -106,9 +106,11 @@ public sealed class AdminServerTests
         await using var app = await new ServingApp().ReadyAsync(Token);
         Assert.Null(app.Services.GetRequiredService<AdminServer>().Address);
 
-        var e = Assert.ThrowsAny<Exception>(() => new ServingApp(new Dictionary<string, string> { ["Admin:Url"] = "http://127.0.0.1:0" }));
+        Assert.Contains("Admin:ApiKeys is empty", Problem(new AdminOptions { Url = "http://127.0.0.1:8081" }), StringComparison.Ordinal);
+        Assert.Contains("not an address such as", Problem(new AdminOptions { Url = "8081", ApiKeys = { Key } }), StringComparison.Ordinal);
+        Assert.Null(Problem(new AdminOptions { Url = "http://127.0.0.1:8081", ApiKeys = { Key } }));
 
-        Assert.Contains("Admin:ApiKeys is empty", e.Message, StringComparison.Ordinal);
+        static string? Problem(AdminOptions options) => new AdminOptionsValidator().Validate(null, options).FailureMessage;
     }
 
     private static Task<ServingApp> AppAsync() => new ServingApp(_settings, store =>
