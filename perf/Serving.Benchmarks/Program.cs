@@ -18,6 +18,8 @@ return args switch
     ["memory", .. var rest] => TrainingMemoryBenchmark.Run(rest),
     ["rollouts", .. var rest] => RolloutBenchmark.Run(rest),
     ["swap", .. var rest] => SwapBenchmark.Run(rest),
+    ["swap-parts", .. var rest] => SwapPartsBenchmark.Run(rest),
+    ["publish-kill", .. var rest] => PublishKillBenchmark.Run(rest),
     ["telemetry", .. var rest] => TelemetryBenchmark.Run(rest),
     ["load", .. var rest] => LoadBenchmark.Run(rest),
     ["overhead", .. var rest] => OverheadBenchmark.Run(rest),
@@ -32,6 +34,6 @@ return args switch
 
 static int Usage()
 {
-    Console.Error.WriteLine("Usage: dotnet run -c Release --project perf/Serving.Benchmarks -- decode | prompt | soak | invariance | precision | score | batch | batch-kills | batch-memory | training | memory | rollouts | swap | telemetry | load | overhead | append | crash | replay-age | gate | traffic | distil");
+    Console.Error.WriteLine("Usage: dotnet run -c Release --project perf/Serving.Benchmarks -- decode | prompt | soak | invariance | precision | score | batch | batch-kills | batch-memory | training | memory | rollouts | swap | swap-parts | publish-kill | telemetry | load | overhead | append | crash | replay-age | gate | traffic | distil");
     return 1;
 }

@@ -24,6 +24,7 @@ public sealed class ArchitectureTests
         ["Onnx"] = ["Models"],
         ["Inference"] = ["Models", "Onnx", "Kernels", "Tokenization", "Grammar", "Observability"],
         ["Scoring"] = ["Models", "Onnx", "Tokenization", "Requests", "Observability"],
+        ["Admin"] = ["Models", "Inference", "Requests", "Observability"],
         ["Generation"] = ["Models", "Inference", "Scoring", "Episodes", "Experiments", "Tokenization", "Grammar", "Requests", "Observability"],
         ["Import"] = ["Models", "Onnx", "Tokenization", "Inference"],
         ["Batch"] = ["Models", "Inference", "Scoring", "Episodes", "EpisodeTools", "Tokenization", "Generation", "Experiments", "Requests", "Observability"],
