@@ -23,6 +23,7 @@ return args switch
     ["overhead", .. var rest] => OverheadBenchmark.Run(rest),
     ["append", .. var rest] => AppendBenchmark.Run(rest),
     ["crash", .. var rest] => CrashBenchmark.Run(rest),
+    ["beside-trainer", .. var rest] => BesideTrainerBenchmark.Run(rest),
     ["replay-age", .. var rest] => ReplayAgeBenchmark.Run(rest),
     ["traffic", .. var rest] => await TrafficBenchmark.Run(rest),
     ["distil", .. var rest] => await DistilBenchmark.Run(rest),
@@ -31,6 +32,6 @@ return args switch
 
 static int Usage()
 {
-    Console.Error.WriteLine("Usage: dotnet run -c Release --project perf/Serving.Benchmarks -- decode | prompt | soak | invariance | precision | score | batch | batch-kills | batch-memory | training | memory | rollouts | swap | telemetry | load | overhead | append | crash | replay-age | traffic | distil");
+    Console.Error.WriteLine("Usage: dotnet run -c Release --project perf/Serving.Benchmarks -- decode | prompt | soak | invariance | precision | score | batch | batch-kills | batch-memory | training | memory | rollouts | swap | telemetry | load | overhead | append | crash | beside-trainer | replay-age | traffic | distil");
     return 1;
 }
