@@ -26,12 +26,13 @@ return args switch
     ["beside-trainer", .. var rest] => BesideTrainerBenchmark.Run(rest),
     ["replay-age", .. var rest] => ReplayAgeBenchmark.Run(rest),
     ["traffic", .. var rest] => await TrafficBenchmark.Run(rest),
+    ["gate", .. var rest] => GateBenchmark.Run(rest),
     ["distil", .. var rest] => await DistilBenchmark.Run(rest),
     _ => Usage(),
 };
 
 static int Usage()
 {
-    Console.Error.WriteLine("Usage: dotnet run -c Release --project perf/Serving.Benchmarks -- decode | prompt | soak | invariance | precision | score | batch | batch-kills | batch-memory | training | memory | rollouts | swap | telemetry | load | overhead | append | crash | beside-trainer | replay-age | traffic | distil");
+    Console.Error.WriteLine("Usage: dotnet run -c Release --project perf/Serving.Benchmarks -- decode | prompt | soak | invariance | precision | score | batch | batch-kills | batch-memory | training | memory | rollouts | swap | telemetry | load | overhead | append | crash | beside-trainer | replay-age | gate | traffic | distil");
     return 1;
 }

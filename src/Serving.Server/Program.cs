@@ -88,6 +88,7 @@ static async Task<int> ServeAsync(string[] settings)
         app.MapScoring();
         app.MapGeneration();
         app.MapFeedback();
+        app.MapExperiments();
         app.MapDocumentation();
         await app.RunAsync();
         return 0;

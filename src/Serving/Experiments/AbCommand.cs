@@ -14,6 +14,8 @@ public static class AbCommand
     public static Command Create() => new("ab", "Compares Best-of-N with what was distilled from it: decides, replays and reports.")
     {
         DecideVerb.Create(),
+        ReplayVerb.Create(),
+        ReportVerb.Create(),
     };
 
     /// <summary>Runs a verb; what the user can put right is told in one line.</summary>

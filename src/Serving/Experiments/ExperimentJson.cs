@@ -12,4 +12,5 @@ namespace Serving.Experiments;
 [JsonSerializable(typeof(Pair))]
 [JsonSerializable(typeof(GateRules))]
 [JsonSerializable(typeof(GateState))]
+[JsonSerializable(typeof(ExperimentReport))]
 internal sealed partial class ExperimentJson : JsonSerializerContext;

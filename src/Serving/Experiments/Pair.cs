@@ -23,6 +23,9 @@ public sealed record Pair
     /// <summary>Planned probability that the caller of this request gets the candidate, in [0,1]; null = the request named its arm and was not assigned.</summary>
     public double? CandidateShare { get; init; }
 
+    /// <summary>Digest of what the assignment was drawn by: of requests with the same one only the first counts, since they share one draw. Null = each counts.</summary>
+    public string? CallerKey { get; init; }
+
     /// <summary>The caller got the candidate's answer; null = not told.</summary>
     public bool? CandidateWasSeen { get; init; }
 
@@ -34,6 +37,9 @@ public sealed record Pair
 
     /// <summary>Candidate less baseline, in [-1,1].</summary>
     internal double Difference => Candidate.Score - Baseline.Score;
+
+    /// <summary>Whether it belongs to the same evidence as the pair before it: one baseline, before or after the promotion.</summary>
+    internal bool Continues(Pair before) => Baseline.Arm == before.Baseline.Arm && IsPromoted == before.IsPromoted;
 
     /// <summary>What is wrong with it, or null.</summary>
     internal string? Fault() =>

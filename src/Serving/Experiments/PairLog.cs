@@ -83,7 +83,7 @@ public sealed partial class PairLog : IDisposable
         }
     }
 
-    private static string PathOf(string root, string candidate) => Names().IsMatch(candidate)
+    internal static string PathOf(string root, string candidate) => Names().IsMatch(candidate)
         ? Path.Combine(root, candidate + Extension)
         : throw new ArgumentException($"\"{candidate}\" is no candidate: name a version, as in \"student@2\".", nameof(candidate));
 

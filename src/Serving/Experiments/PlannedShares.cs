@@ -7,6 +7,7 @@ namespace Serving.Experiments;
 internal sealed class PlannedShares
 {
     private double _earlier;
+    private readonly HashSet<string> _seen = new(StringComparer.Ordinal);
     private double? _share;
     private SampleRatio? _test;
 
@@ -19,9 +20,13 @@ internal sealed class PlannedShares
 
     public int Baseline { get; private set; }
 
-    public void Add(Pair pair)
+    /// <summary>Takes one caller.</summary>
+    /// <param name="share">Planned share of the candidate, in [0,1].</param>
+    /// <param name="candidate">The caller got it.</param>
+    /// <param name="key">What the assignment was drawn by; a key that has come before is the same draw, and not counted. Null = a draw of its own.</param>
+    public void Add(double share, bool candidate, string? key = null)
     {
-        if (pair is not { CandidateShare: { } share, CandidateWasSeen: { } candidate })
+        if (key is not null && !_seen.Add(key))
         {
             return;
         }

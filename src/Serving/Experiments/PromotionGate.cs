@@ -12,6 +12,9 @@ public sealed class PromotionGate(GateRules rules)
     private GateComparison _now = new(rules, null, isPromoted: false);
     private int _position;
 
+    /// <summary>What it goes by; a decision is recorded with these.</summary>
+    public GateRules Rules => rules;
+
     /// <summary>The verdict after the pairs so far.</summary>
     public GateDecision Decision => Failures.Any() ? GateDecision.RollBack
         : !_now.IsPromoted && !Obstacles.Any() ? GateDecision.Promote
@@ -32,7 +35,10 @@ public sealed class PromotionGate(GateRules rules)
 
         _position++;
         _now.Add(pair);
-        _shares.Add(pair);
+        if (pair is { CandidateShare: { } share, CandidateWasSeen: { } candidate })
+        {
+            _shares.Add(share, candidate, pair.CallerKey);
+        }
     }
 
     /// <summary>The verdict with all that it rests on.</summary>
