@@ -25,6 +25,7 @@ return args switch
     ["overhead", .. var rest] => OverheadBenchmark.Run(rest),
     ["append", .. var rest] => AppendBenchmark.Run(rest),
     ["crash", .. var rest] => CrashBenchmark.Run(rest),
+    ["beside-trainer", .. var rest] => BesideTrainerBenchmark.Run(rest),
     ["replay-age", .. var rest] => ReplayAgeBenchmark.Run(rest),
     ["traffic", .. var rest] => await TrafficBenchmark.Run(rest),
     ["gate", .. var rest] => GateBenchmark.Run(rest),
@@ -34,6 +35,6 @@ return args switch
 
 static int Usage()
 {
-    Console.Error.WriteLine("Usage: dotnet run -c Release --project perf/Serving.Benchmarks -- decode | prompt | soak | invariance | precision | score | batch | batch-kills | batch-memory | training | memory | rollouts | swap | swap-parts | publish-kill | telemetry | load | overhead | append | crash | replay-age | gate | traffic | distil");
+    Console.Error.WriteLine("Usage: dotnet run -c Release --project perf/Serving.Benchmarks -- decode | prompt | soak | invariance | precision | score | batch | batch-kills | batch-memory | training | memory | rollouts | swap | swap-parts | publish-kill | beside-trainer | telemetry | load | overhead | append | crash | replay-age | gate | traffic | distil");
     return 1;
 }
