@@ -18,11 +18,14 @@ return args switch
     ["memory", .. var rest] => TrainingMemoryBenchmark.Run(rest),
     ["rollouts", .. var rest] => RolloutBenchmark.Run(rest),
     ["swap", .. var rest] => SwapBenchmark.Run(rest),
+    ["swap-parts", .. var rest] => SwapPartsBenchmark.Run(rest),
+    ["publish-kill", .. var rest] => PublishKillBenchmark.Run(rest),
     ["telemetry", .. var rest] => TelemetryBenchmark.Run(rest),
     ["load", .. var rest] => LoadBenchmark.Run(rest),
     ["overhead", .. var rest] => OverheadBenchmark.Run(rest),
     ["append", .. var rest] => AppendBenchmark.Run(rest),
     ["crash", .. var rest] => CrashBenchmark.Run(rest),
+    ["beside-trainer", .. var rest] => BesideTrainerBenchmark.Run(rest),
     ["replay-age", .. var rest] => ReplayAgeBenchmark.Run(rest),
     ["traffic", .. var rest] => await TrafficBenchmark.Run(rest),
     ["gate", .. var rest] => GateBenchmark.Run(rest),
@@ -32,6 +35,6 @@ return args switch
 
 static int Usage()
 {
-    Console.Error.WriteLine("Usage: dotnet run -c Release --project perf/Serving.Benchmarks -- decode | prompt | soak | invariance | precision | score | batch | batch-kills | batch-memory | training | memory | rollouts | swap | telemetry | load | overhead | append | crash | replay-age | gate | traffic | distil");
+    Console.Error.WriteLine("Usage: dotnet run -c Release --project perf/Serving.Benchmarks -- decode | prompt | soak | invariance | precision | score | batch | batch-kills | batch-memory | training | memory | rollouts | swap | swap-parts | publish-kill | beside-trainer | telemetry | load | overhead | append | crash | replay-age | gate | traffic | distil");
     return 1;
 }

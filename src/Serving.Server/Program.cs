@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.Extensions.Options;
+using Serving.Admin;
 using Serving.Batch;
 using Serving.Comparison;
 using Serving.Demo;
@@ -37,6 +38,7 @@ root.Subcommands.Add(episodes);
 var ab = AbCommand.Create();
 ab.Subcommands.Add(CompareCommand.Create());
 root.Subcommands.Add(ab);
+root.Subcommands.Add(ModelsCommand.Create());
 
 var parsed = root.Parse(args);
 var invocation = new InvocationConfiguration();
@@ -70,6 +72,7 @@ static async Task<int> ServeAsync(string[] settings)
         builder.AddRequests();
         builder.AddModels();
         builder.AddInference();
+        builder.AddAdmin();
         builder.AddScoring();
         builder.AddEpisodes();
         builder.AddExperiments();

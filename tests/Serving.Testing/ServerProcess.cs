@@ -45,6 +45,8 @@ public sealed class ServerProcess : IAsyncDisposable
     /// <summary>Of the process.</summary>
     public int Id => _process.Id;
 
+    public bool HasExited => _process.HasExited;
+
     public int ExitCode => _process.ExitCode;
 
     /// <summary>Time that it has had on processors so far.</summary>

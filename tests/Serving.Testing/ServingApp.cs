@@ -5,6 +5,7 @@ using Microsoft.AspNetCore.Mvc.Testing;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Serving.Episodes;
+using Serving.Inference;
 using Serving.Models;
 
 namespace Serving.Testing;
@@ -30,6 +31,7 @@ public sealed class ServingApp : WebApplicationFactory<Program>
         _settings = new Dictionary<string, string>
         {
             ["Models:Root"] = ModelsRoot,
+            ["Models:MaxCanaryDivergence"] = "0",                      // versions with other random weights have nothing in common
             ["Episodes:Root"] = EpisodesRoot,
             ["Onnx:Threads"] = "1",
             ["Trainer:Mode"] = "Off",
@@ -79,6 +81,18 @@ public sealed class ServingApp : WebApplicationFactory<Program>
 
             await Task.Delay(20, cancellationToken);
         }
+    }
+
+    /// <summary>Returns once the distilled policy has a candidate beside it.</summary>
+    public async Task<ServingApp> CandidateAsync(CancellationToken cancellationToken)
+    {
+        await ReadyAsync(cancellationToken);
+        while (Services.GetRequiredService<PolicyRegistry>().Candidate(PolicyRegistry.DistilledAlias) is null)
+        {
+            await Task.Delay(20, cancellationToken);
+        }
+
+        return this;
     }
 
     /// <summary>Posts a JSON body and reads the whole answer.</summary>

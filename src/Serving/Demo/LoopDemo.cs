@@ -226,7 +226,7 @@ internal sealed class LoopDemo(DemoOptions options, DemoScreen screen, TimeProvi
             for (var i = 0; i < options.MostPairs && decision is null; i++)
             {
                 await client.AskAsync("best-of-n", prompts[random.Next(prompts.Count)], options.Candidates, 2_000_000 + options.Seed + i, store: true, cancellationToken);
-                decision = decisions.Read(Distilled).Decisions is [.., var last] ? last : null;
+                decision = decisions.Read(Distilled).Decisions.LastOrDefault(decided => candidate == $"{Distilled}@{decided.Version}");
                 progress();
             }
         });

@@ -8,6 +8,7 @@ namespace Serving.Inference;
 /// </summary>
 internal sealed class PolicyVersions(ModelOptions options, Func<ModelFolder, LoadedPolicy> load) : IDisposable
 {
+    private readonly Canary _canary = new(options.MaxCanaryDivergence);
     private readonly Swappable<LoadedPolicy> _held = new();
     private readonly Lock _arranging = new();               // held while roles change, never while a version loads
     private volatile LoadedPolicy? _candidate;
@@ -72,12 +73,45 @@ internal sealed class PolicyVersions(ModelOptions options, Func<ModelFolder, Loa
         }
 
         var loaded = load(next);
+        try
+        {
+            if (!TryCanary(loaded, compare, cancellationToken))
+            {
+                loaded.Dispose();
+                return SwapResult.Busy;
+            }
+        }
+        catch
+        {
+            loaded.Dispose();
+            throw;
+        }
+
         lock (_arranging)
         {
             _held.Hold(Current, [.. _held.Values.Where(policy => policy != Current), loaded]);
         }
 
         return SwapResult.Loaded;
+    }
+
+    /// <summary>False when the version in use could not be compared with, which is not the new one's fault.</summary>
+    private bool TryCanary(LoadedPolicy next, bool compare, CancellationToken cancellationToken)
+    {
+        using var inUse = compare ? _held.TryAcquire() : null;
+        try
+        {
+            _canary.Try(next, inUse?.Value, cancellationToken);
+            return true;
+        }
+        catch (OverloadedException)
+        {
+            return false;
+        }
+        catch (Exception) when (inUse is { Value.Engine.Healthy: false })
+        {
+            return false;
+        }
     }
 
     /// <summary>

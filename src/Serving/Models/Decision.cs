@@ -34,6 +34,9 @@ public enum DecisionKind
 /// <param name="Reason">Why, in words.</param>
 public sealed record Decision(DecisionKind Kind, int Version, string By, string Reason)
 {
+    /// <summary>The kind as files, verbs and routes call it: "promote", "roll-back", ...</summary>
+    public string Word => DecisionJson.Word(Kind);
+
     /// <summary>Its place in the order of decisions, from 1; given when it is appended.</summary>
     public int Number { get; init; }
 

@@ -49,6 +49,7 @@ public static class ModelEndpoints
             ModelRoot.Resolve(services.GetRequiredService<IOptions<ModelOptions>>().Value.Root, builder.Environment.ContentRootPath),
             services.GetRequiredService<TimeProvider>()));
         builder.Services.AddSingleton<DecisionLog>();
+        builder.Services.AddSingleton<VersionActions>();
         builder.Services.AddSingleton<ModelWatcher>();
         builder.Services.AddHostedService(services => services.GetRequiredService<ModelWatcher>());
         return builder;

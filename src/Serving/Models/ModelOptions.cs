@@ -37,6 +37,13 @@ public sealed class ModelOptions
     [Range(2, 16)]
     public int ResidentVersions { get; set; } = 3;
 
+    /// <summary>
+    /// Most that a new version may differ from the one in use before anything is known of its quality: mean of log p(new) - log p(in use) over a few of its
+    /// own answers, in nats an answer. 0 = not compared. A version that a decision names is not compared either.
+    /// </summary>
+    [Range(0, 1e6)]
+    public double MaxCanaryDivergence { get; set; } = 40;
+
     /// <summary>Whether newer versions of a name wait for a decision.</summary>
     public bool IsGated(string name) => Gated && name == Distilled;
 }

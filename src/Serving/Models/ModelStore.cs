@@ -101,6 +101,9 @@ public sealed class ModelStore(string root, TimeProvider time)
         ModelVerification.Verify(folder);
     }
 
+    /// <summary>A version number in its one spelling (no sign, no leading zero), or null.</summary>
+    public static int? ParseVersion(string text) => ModelId.ParseVersion(text);
+
     /// <summary>Folder of a name: its versions and decisions.</summary>
     /// <exception cref="ModelException">It is no model name.</exception>
     internal string HomeOf(string name) => Path.Combine(Root, ModelId.Parse(name).Name);

@@ -151,7 +151,7 @@ public sealed partial class ModelWatcher(
 
             // What somebody has decided for is not compared with what they decided to leave.
             var compare = number != choice.Wanted && number > choice.InUse;
-            if (Try(watched, version, compare, cancellationToken) is SwapResult.Loaded or SwapResult.Deferred)
+            if (Try(watched, version, compare, cancellationToken) is SwapResult.Loaded or SwapResult.Deferred or SwapResult.Busy)
             {
                 Arrange(watched);
                 return;
@@ -206,10 +206,15 @@ public sealed partial class ModelWatcher(
             return;
         }
 
-        var before = watched.History.Rejected;
+        var (first, before) = (watched.Decisions is null, watched.History);
         watched.History = decisions.Read(watched.Name);
         watched.Decisions = fingerprint;
-        foreach (var rejected in watched.History.Rejected.Except(before))
+        foreach (var decision in watched.History.Decisions.Where(decision => !first && decision.Number >= before.Next))
+        {
+            Log.Decided(logger, watched.Name, decision.Number, DecisionJson.Word(decision.Kind), decision.Version, decision.By, decision.Reason);
+        }
+
+        foreach (var rejected in watched.History.Rejected.Except(before.Rejected))
         {
             Log.DecisionRefused(logger, rejected.Path, rejected.Reason);
         }
@@ -308,7 +313,7 @@ public sealed partial class ModelWatcher(
         /// <summary>The decisions of the last look, and what their files looked like.</summary>
         public DecisionHistory History { get; set; } = DecisionHistory.Empty;
 
-        public string Decisions { get; set; } = "";
+        public string? Decisions { get; set; }
 
         /// <summary>By folder: why it was refused.</summary>
         public Dictionary<string, Rejection> Rejected { get; } = new(StringComparer.Ordinal);
@@ -333,6 +338,9 @@ public sealed partial class ModelWatcher(
 
         [LoggerMessage(1005, LogLevel.Information, "Model {ModelVersion} is a candidate now, compared with {Current}.")]
         public static partial void Compared(ILogger logger, string modelVersion, string current);
+
+        [LoggerMessage(1007, LogLevel.Information, "Decision {Number} about {Model}: {Kind} {Version}, by {By}: {Reason}")]
+        public static partial void Decided(ILogger logger, string model, int number, string kind, int version, string by, string reason);
 
         [LoggerMessage(1006, LogLevel.Error, "Ignored the decision {File}: {Reason}")]
         public static partial void DecisionRefused(ILogger logger, string file, string reason);

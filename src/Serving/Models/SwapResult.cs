@@ -14,4 +14,7 @@ public enum SwapResult
 
     /// <summary>Too many older versions are still in use; tried again at the next look.</summary>
     Deferred,
+
+    /// <summary>The version in use had no time to be compared with; tried again at the next look.</summary>
+    Busy,
 }

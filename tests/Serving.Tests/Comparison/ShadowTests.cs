@@ -91,6 +91,19 @@ public sealed class ShadowTests : IDisposable
     }
 
     [Fact]
+    public async Task Feedback_is_taken_on_what_auto_answers_by_either_arm_while_arms_are_compared()
+    {
+        await using var app = App(margin: 0, candidateShare: 0.5);
+        await app.ReadyAsync(Token);
+        for (var i = 0; i < 20; i++)
+        {
+            var id = (await app.ChatAsync("auto", $"dates {i}", $"\"max_tokens\": 2, \"user\": \"u-{i}\"", Token)).Json["id"]!.ToString();
+            var reply = await app.PostAsync("/v1/feedback", $"{{\"inference_id\": \"{id}\", \"metric_name\": \"rating\", \"value\": 1}}", Token);
+            Assert.Equal(200, (int)reply.Status);
+        }
+    }
+
+    [Fact]
     public async Task Without_a_judge_the_server_serves_and_says_that_nothing_is_compared()
     {
         await using var app = App(margin: 1, judge: "nobody");

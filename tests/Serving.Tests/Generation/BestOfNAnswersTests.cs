@@ -202,7 +202,7 @@ public sealed class BestOfNAnswersTests(ReadyApp fixture) : IClassFixture<ReadyA
 
         var refused = await app.ChatAsync("nobody", Message, "\"max_tokens\":1", Token);
 
-        Assert.Equal(["best-of-n", "distilled", "auto", "anchor", "anchor@1", "student", "student@1"], models);
+        Assert.Equal(["best-of-n", "distilled", "auto", "anchor", "student", "anchor@1", "student@1"], models);
         Assert.Contains(string.Join(", ", models), (string?)refused.Json["error"]!["message"], StringComparison.Ordinal);
         foreach (var model in models)
         {

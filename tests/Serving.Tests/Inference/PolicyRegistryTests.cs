@@ -24,7 +24,7 @@ public sealed class PolicyRegistryTests : IDisposable
 
     private readonly TemporaryFolder _folder = new();
     private readonly LogLines<ModelWatcher> _log = new();
-    private readonly ModelOptions _options = new() { PollInterval = TimeSpan.FromMilliseconds(50) };
+    private readonly ModelOptions _options = new() { PollInterval = TimeSpan.FromMilliseconds(50), MaxCanaryDivergence = 0 };
     private readonly ModelStore _store;
     private readonly ModelWatcher _watcher;
     private PolicyRegistry? _registry;
@@ -316,20 +316,22 @@ public sealed class PolicyRegistryTests : IDisposable
     {
         Publish("anchor", seed: 1);
         Publish("student", seed: 2);
-        var broken = true;
+        var loads = 0;
+        var broken = false;
         var registry = await StartAsync(folder =>
         {
-            if (folder.Manifest.Name == "anchor" || !broken)
+            if (folder.Manifest.Name == "anchor" || ++loads > 1)
             {
                 return Load(folder);
             }
 
-            broken = false;
             using var good = Load(folder);
-            return new LoadedPolicy(folder, good.Config, good.Tokenizer, new PolicyEngine(new FailingDecoder(), _engine, [TinyPolicy.Eos], good.Tokenizer.BytesOf));
+            var decoder = new BreakingDecoder(PagedDecoder.Load(folder.Path, _session, _engine), () => broken);
+            return new LoadedPolicy(folder, good.Config, good.Tokenizer, new PolicyEngine(decoder, _engine, [TinyPolicy.Eos], good.Tokenizer.BytesOf));
         });
         Look();
         Assert.True(registry.Ready);
+        broken = true;
         using (var lease = registry.Acquire("student")!)
         {
             await Assert.ThrowsAsync<InferenceFailedException>(() => lease.Value.Engine.SampleAsync(Request(1), null, Cancellation));
@@ -431,6 +433,7 @@ public sealed class PolicyRegistryTests : IDisposable
         builder.Logging.ClearProviders();
         builder.WebHost.UseUrls("http://127.0.0.1:0");
         builder.Configuration["Models:Root"] = _folder.Path;
+        builder.Configuration["Models:MaxCanaryDivergence"] = "0";
         builder.Configuration["Models:PollInterval"] = "00:00:00.05";
         builder.Configuration["Inference:Slots"] = _engine.Slots.ToString(CultureInfo.InvariantCulture);
         builder.AddModels().AddInference();
@@ -481,31 +484,27 @@ public sealed class PolicyRegistryTests : IDisposable
         }
     }
 
-    private sealed class FailingDecoder : IDecoder
+    private sealed class BreakingDecoder(PagedDecoder inner, Func<bool> broken) : IDecoder
     {
-        public int ContextLength => 64;
+        public int ContextLength => inner.ContextLength;
 
-        public int VocabularySize => TinyPolicy.Config.VocabularySize;
+        public int VocabularySize => inner.VocabularySize;
 
-        public int Rows => _engine.Slots + 1;
+        public int Rows => inner.Rows;
 
-        public int LargestStep => 256;
+        public int LargestStep => inner.LargestStep;
 
-        public bool SharesRows => false;
+        public bool SharesRows => inner.SharesRows;
 
-        public int Open() => 0;
+        public int Open() => inner.Open();
 
-        public int Fork(int row, int length) => 1;
+        public int Fork(int row, int length) => inner.Fork(row, length);
 
-        public void Close(int row)
-        {
-        }
+        public void Close(int row) => inner.Close(row);
 
         public ReadOnlySpan<float> Run(scoped ReadOnlySpan<RowTokens> runs, scoped ReadOnlySpan<int> tokens, scoped ReadOnlySpan<int> logitPositions) =>
-            throw new InvalidOperationException("the device is lost");
+            broken() ? throw new InvalidOperationException("the device is lost") : inner.Run(runs, tokens, logitPositions);
 
-        public void Dispose()
-        {
-        }
+        public void Dispose() => inner.Dispose();
     }
 }
