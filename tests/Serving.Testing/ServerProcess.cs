@@ -71,7 +71,7 @@ public sealed class ServerProcess : IAsyncDisposable
     public static async Task<ServerProcess> StartAsync(
         string models, string episodes, IReadOnlyDictionary<string, string> environment, CancellationToken cancellationToken, params IEnumerable<string> settings)
     {
-        string[] folders = ["--Models:Root=" + models, "--Episodes:Root=" + episodes];
+        string[] folders = ["--Models:Root=" + models, "--Episodes:Root=" + episodes, $"--Experiments:Root={episodes}-experiments"];
         var server = new ServerProcess(["serve", "--urls", "http://127.0.0.1:0", "--Onnx:Threads=1", "--Trainer:Mode=Off", .. folders, .. settings], environment);
         try
         {

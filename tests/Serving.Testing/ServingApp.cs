@@ -33,6 +33,7 @@ public sealed class ServingApp : WebApplicationFactory<Program>
             ["Models:Root"] = ModelsRoot,
             ["Models:MaxCanaryDivergence"] = "0",                      // versions with other random weights have nothing in common
             ["Episodes:Root"] = EpisodesRoot,
+            ["Experiments:Root"] = _folder.File("experiments"),
             ["Onnx:Threads"] = "1",
             ["Trainer:Mode"] = "Off",
         };

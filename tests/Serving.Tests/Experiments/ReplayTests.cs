@@ -84,7 +84,11 @@ public sealed class ReplayTests : IDisposable
         File.WriteAllLines(Log, lines);
         var rejected = _folder.Run("replay");
 
-        Assert.Equal((2, 2, 1), (damaged.Code, nowhere.Code, rejected.Code));
+        Directory.CreateDirectory(Path.Combine(_folder.Models, "no name", "decisions"));
+        var unnamed = _folder.Run("replay");
+
+        Assert.Equal((2, 2, 1, 2), (damaged.Code, nowhere.Code, rejected.Code, unnamed.Code));
+        Assert.Contains("\"no name\" is not a model name", unnamed.Error, StringComparison.Ordinal);
         Assert.Contains("line 2", damaged.Error, StringComparison.Ordinal);
         Assert.Contains("--models", nowhere.Error, StringComparison.Ordinal);
         Assert.Contains("2.json", rejected.Output, StringComparison.Ordinal);
