@@ -27,12 +27,13 @@ return args switch
     ["crash", .. var rest] => CrashBenchmark.Run(rest),
     ["replay-age", .. var rest] => ReplayAgeBenchmark.Run(rest),
     ["traffic", .. var rest] => await TrafficBenchmark.Run(rest),
+    ["gate", .. var rest] => GateBenchmark.Run(rest),
     ["distil", .. var rest] => await DistilBenchmark.Run(rest),
     _ => Usage(),
 };
 
 static int Usage()
 {
-    Console.Error.WriteLine("Usage: dotnet run -c Release --project perf/Serving.Benchmarks -- decode | prompt | soak | invariance | precision | score | batch | batch-kills | batch-memory | training | memory | rollouts | swap | swap-parts | publish-kill | telemetry | load | overhead | append | crash | replay-age | traffic | distil");
+    Console.Error.WriteLine("Usage: dotnet run -c Release --project perf/Serving.Benchmarks -- decode | prompt | soak | invariance | precision | score | batch | batch-kills | batch-memory | training | memory | rollouts | swap | swap-parts | publish-kill | telemetry | load | overhead | append | crash | replay-age | gate | traffic | distil");
     return 1;
 }

@@ -3,10 +3,12 @@ using Microsoft.AspNetCore.Connections;
 using Microsoft.Extensions.Options;
 using Serving.Admin;
 using Serving.Batch;
+using Serving.Comparison;
 using Serving.Demo;
 using Serving.Documentation;
 using Serving.Episodes;
 using Serving.EpisodeTools;
+using Serving.Experiments;
 using Serving.Feedback;
 using Serving.Generation;
 using Serving.Import;
@@ -15,6 +17,7 @@ using Serving.Models;
 using Serving.Observability;
 using Serving.Requests;
 using Serving.Scoring;
+using Serving.Training;
 
 // Verbs: each folder that has one brings its own command; without a verb the server starts.
 const string Settings = "Settings: --urls http://127.0.0.1:8080, --Section:Key=value.";
@@ -29,8 +32,13 @@ root.Subcommands.Add(serve);
 root.Subcommands.Add(ScoreCommand.Create());
 root.Subcommands.Add(DemoCommand.Create());
 root.Subcommands.Add(ImportCommand.Create());
-root.Subcommands.Add(EpisodesCommand.Create());
-root.Subcommands.Add(ModelsCommand.Create());
+var episodes = EpisodesCommand.Create();
+episodes.Subcommands.Add(RerankCommand.Create());
+root.Subcommands.Add(episodes);
+var ab = AbCommand.Create();
+ab.Subcommands.Add(CompareCommand.Create());
+root.Subcommands.Add(ab);
+root.Subcommands.Add(ModelsCommand.Create(builder => builder.AddExperiments().AddComparison()));
 
 var parsed = root.Parse(args);
 var invocation = new InvocationConfiguration();
@@ -67,9 +75,12 @@ static async Task<int> ServeAsync(string[] settings)
         builder.AddAdmin();
         builder.AddScoring();
         builder.AddEpisodes();
+        builder.AddExperiments();
         builder.AddGeneration();
+        builder.AddComparison();
         builder.AddFeedback();
         builder.AddDocumentation();
+        builder.AddTraining();
 
         var app = builder.Build();
         app.Lifetime.ApplicationStarted.Register(() => started = true);
@@ -80,6 +91,7 @@ static async Task<int> ServeAsync(string[] settings)
         app.MapScoring();
         app.MapGeneration();
         app.MapFeedback();
+        app.MapExperiments();
         app.MapDocumentation();
         await app.RunAsync();
         return 0;

@@ -6,6 +6,7 @@ using Serving.Trainer.Loop;
 using Serving.Trainer.Pretraining;
 using Serving.Trainer.ScorerTraining;
 using Serving.Trainer.Terminal;
+using Serving.Training;
 
 var root = new RootCommand("Trains policies and scorers for Serving, and distils served answers into cheaper policies.")
 {
@@ -20,9 +21,15 @@ var root = new RootCommand("Trains policies and scorers for Serving, and distils
     LabCommand.Create(),
 };
 
+var invocation = new InvocationConfiguration { EnableDefaultExceptionHandler = false };
+if (args.Contains(TrainerProgram.EndWithInput))
+{
+    invocation.ProcessTerminationTimeout = null;        // whoever started this process says when it ends
+}
+
 try
 {
-    return await root.Parse(args).InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false });
+    return await root.Parse(args).InvokeAsync(invocation);
 }
 catch (Exception e) when (UserError.Is(e))
 {

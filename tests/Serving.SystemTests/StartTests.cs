@@ -45,7 +45,7 @@ public sealed class StartTests
         using var client = first.CreateClient();
 
         await using var second = ServerProcess.Launch(
-            "serve", $"--urls={client.BaseAddress}", $"--Models:Root={folder.File("models")}", $"--Episodes:Root={folder.File("other")}");
+            "serve", "--Trainer:Mode=Off", $"--urls={client.BaseAddress}", $"--Models:Root={folder.File("models")}", $"--Episodes:Root={folder.File("other")}");
         await second.WaitForExitAsync(Token);
 
         Assert.Equal(1, second.ExitCode);

@@ -72,7 +72,7 @@ public sealed class ServerProcess : IAsyncDisposable
         string models, string episodes, IReadOnlyDictionary<string, string> environment, CancellationToken cancellationToken, params IEnumerable<string> settings)
     {
         string[] folders = ["--Models:Root=" + models, "--Episodes:Root=" + episodes];
-        var server = new ServerProcess(["serve", "--urls", "http://127.0.0.1:0", "--Onnx:Threads=1", .. folders, .. settings], environment);
+        var server = new ServerProcess(["serve", "--urls", "http://127.0.0.1:0", "--Onnx:Threads=1", "--Trainer:Mode=Off", .. folders, .. settings], environment);
         try
         {
             await server._address.Task.WaitAsync(cancellationToken);

@@ -34,6 +34,7 @@ public sealed class ServingApp : WebApplicationFactory<Program>
             ["Models:MaxCanaryDivergence"] = "0",                      // versions with other random weights have nothing in common
             ["Episodes:Root"] = EpisodesRoot,
             ["Onnx:Threads"] = "1",
+            ["Trainer:Mode"] = "Off",
         };
         foreach (var (key, value) in settings ?? new Dictionary<string, string>())
         {

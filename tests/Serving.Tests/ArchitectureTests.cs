@@ -25,11 +25,13 @@ public sealed class ArchitectureTests
         ["Inference"] = ["Models", "Onnx", "Kernels", "Tokenization", "Grammar", "Observability"],
         ["Scoring"] = ["Models", "Onnx", "Tokenization", "Requests", "Observability"],
         ["Admin"] = ["Models", "Inference", "Requests", "Observability"],
-        ["Generation"] = ["Models", "Inference", "Scoring", "Episodes", "Tokenization", "Grammar", "Requests", "Observability"],
+        ["Generation"] = ["Models", "Inference", "Scoring", "Episodes", "Experiments", "Tokenization", "Grammar", "Requests", "Observability"],
         ["Import"] = ["Models", "Onnx", "Tokenization", "Inference"],
-        ["Batch"] = ["Models", "Inference", "Scoring", "Episodes", "EpisodeTools", "Tokenization", "Generation", "Requests", "Observability"],
-        ["Experiments"] = [],
-        ["Demo"] = ["Models", "Tokenization", "Experiments"],
+        ["Batch"] = ["Models", "Inference", "Scoring", "Episodes", "EpisodeTools", "Tokenization", "Generation", "Experiments", "Requests", "Observability"],
+        ["Experiments"] = ["Episodes", "Models", "Requests", "Observability"],
+        ["Comparison"] = ["Models", "Onnx", "Inference", "Scoring", "Experiments", "Generation", "Batch", "Tokenization", "Requests", "Observability"],
+        ["Training"] = ["Models", "Inference", "Scoring", "Episodes", "Onnx", "Observability"],
+        ["Demo"] = ["Models", "Tokenization", "Experiments", "Training"],
     };
 
     private static readonly string[] _interfaces = ["IDecoder", "ITextScorer", "IObjective"];

@@ -9,14 +9,16 @@ using Serving.Inference;
 using Serving.Models;
 using Serving.Onnx;
 using Serving.Scoring;
+using Serving.Trainer.Terminal;
+using Serving.Training;
 
 namespace Serving.Trainer.Loop;
 
 /// <summary>Verb "run": distils logged traffic into a policy and publishes it.</summary>
 internal static class RunCommand
 {
-    /// <summary>Exit code of a run whose answers broke a bound: what was best before that is published. 0 = every step was taken, 1 = an error or a cancelled run.</summary>
-    public const int StoppedByBound = 3;
+    /// <summary>A trainer whose server was killed ends by itself within this time; the next one waits that much longer for its folder.</summary>
+    private static readonly TimeSpan _lastWords = TimeSpan.FromSeconds(20);
 
     public static Command Create()
     {
@@ -36,6 +38,7 @@ internal static class RunCommand
         var resume = new Option<bool>("--resume") { Description = "Go on from the last checkpoint of --run." };
         var evaluation = new Option<string?>("--evaluation") { Description = "Prompts to evaluate on, JSON Lines as \"evaluate\" takes them (Trainer:EvaluationFile)." };
         var limit = new Option<int?>("--limit") { Description = "Most prompts of an evaluation (Trainer:EvaluationPrompts)." };
+        var leashed = new Option<bool>(TrainerProgram.EndWithInput) { Description = "End when the standard input ends, which it does with the process that started this one." };
         var set = new Option<string[]>("--set")
         {
             Description = "Any other setting, as in --set Trainer:Gkd:Beta=0.5 (repeatable).",
@@ -44,7 +47,7 @@ internal static class RunCommand
         };
         var command = new Command("run", "Distil logged traffic into a policy and publish it.")
         {
-            recipe, episodes, models, start, teacher, reference, steps, folder, seed, publish, resume, evaluation, limit, set,
+            recipe, episodes, models, start, teacher, reference, steps, folder, seed, publish, resume, evaluation, limit, leashed, set,
         };
         command.SetAction((arguments, cancellationToken) =>
 
@@ -53,7 +56,7 @@ internal static class RunCommand
                 () =>
                 {
                     var settings = Settings(arguments.GetValue(set) ?? []);
-                    var options = settings.GetSection(TrainerOptions.Section).Get<TrainerOptions>(binder => binder.ErrorOnUnknownConfiguration = true) ?? new TrainerOptions();
+                    var options = ReadOptions(settings);
                     options.Recipe = arguments.GetValue(recipe) ?? options.Recipe;
                     options.Steps = arguments.GetValue(steps) ?? options.Steps;
                     options.EvaluationFile = arguments.GetValue(evaluation) ?? options.EvaluationFile;
@@ -70,7 +73,8 @@ internal static class RunCommand
                         Seed = arguments.GetValue(seed),
                         Resume = arguments.GetValue(resume),
                     };
-                    return Execute(options, run, store, settings, arguments.GetValue(publish), cancellationToken);
+                    using var leash = arguments.GetValue(leashed) ? new Leash(Console.OpenStandardInput(), _lastWords, TimeProvider.System, cancellationToken) : null;
+                    return Execute(options, run, store, settings, arguments.GetValue(publish), leash?.Token ?? cancellationToken);
                 },
                 CancellationToken.None,
                 TaskCreationOptions.LongRunning,
@@ -87,6 +91,13 @@ internal static class RunCommand
         using var scorecards = new Scorecards(Options.Create(scoring), Options.Create(onnx), store);
         scorecards.Load();
         var scorer = scorecards.Default;
+        using var folder = RunFolder.Take(run.Folder, run.Resume, 2 * _lastWords, TimeProvider.System, cancellationToken);
+        if (publishAs is not null && folder.PublishedAs(store, publishAs) is { } before)
+        {
+            Console.WriteLine($"published {before.Id} before");
+            return 0;
+        }
+
         using var judge = HeldOutJudge.Open(options.Judge, store, scorer, scoring);
         TrainingResult result;
         try
@@ -99,18 +110,23 @@ internal static class RunCommand
             Console.WriteLine($"stopped; the last checkpoint is in {run.Folder}, --resume goes on from it");
             return 1;
         }
+        catch (ResumeException e)
+        {
+            Console.Error.WriteLine($"error: {e.Message}");
+            return TrainerProgram.CannotResume;
+        }
 
         using (result)
         {
             Print(result, options, run);
             if (publishAs is not null && result.Good)
             {
-                var version = PolicyPublisher.Publish(store, publishAs, result.Policy, run.Start, Training(options, run, result, scorer, judge), Figures(result));
+                var version = PolicyPublisher.Publish(store, publishAs, result.Policy, run.Start, Training(options, run, folder, result, scorer, judge), Figures(result));
                 Console.WriteLine($"published {version.Id}");
             }
         }
 
-        return result.Figures.Stop is null ? 0 : StoppedByBound;
+        return result.Figures.Stop is null ? 0 : TrainerProgram.StoppedByBound;
     }
 
     private static void Print(TrainingResult result, TrainerOptions options, TrainingRun run)
@@ -138,9 +154,10 @@ internal static class RunCommand
         }
     }
 
-    private static JsonObject Training(TrainerOptions options, TrainingRun run, TrainingResult result, CandidateScorer scorer, HeldOutJudge? judge) => new()
+    private static JsonObject Training(TrainerOptions options, TrainingRun run, RunFolder folder, TrainingResult result, CandidateScorer scorer, HeldOutJudge? judge) => new()
     {
         ["verb"] = "run",
+        [RunFolder.IdentityField] = folder.Identity,
         ["recipe"] = options.Recipe,
         ["seed"] = run.Seed,
         ["steps"] = result.After?.Step ?? result.Steps,
@@ -194,6 +211,14 @@ internal static class RunCommand
             .AddEnvironmentVariables()
             .AddInMemoryCollection(values)
             .Build();
+    }
+
+    /// <summary>The section, without the keys by which a server watches over its trainer: one file holds both. A name that is neither's is an error.</summary>
+    private static TrainerOptions ReadOptions(IConfiguration settings)
+    {
+        var own = settings.GetSection(TrainerOptions.Section).AsEnumerable(makePathsRelative: true)
+            .Where(pair => pair.Value is not null && !TrainingOptions.Keys.Contains(pair.Key.Split(':')[0]));
+        return new ConfigurationBuilder().AddInMemoryCollection(own).Build().Get<TrainerOptions>(binder => binder.ErrorOnUnknownConfiguration = true) ?? new TrainerOptions();
     }
 
     private static void Validate(TrainerOptions options)

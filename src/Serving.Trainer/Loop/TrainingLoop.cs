@@ -45,6 +45,7 @@ public sealed class TrainingLoop(
 
     /// <summary>Runs to the last step, or to the end of the round in which it is cancelled; then a checkpoint is left behind.</summary>
     /// <exception cref="OperationCanceledException">Cancelled; resume to go on.</exception>
+    /// <exception cref="ResumeException">It must not go on from the checkpoint of the folder.</exception>
     /// <exception cref="InvalidOperationException">The log holds nothing to learn from, or the loss is no longer a number.</exception>
     public TrainingResult Run(CancellationToken cancellationToken)
     {
@@ -186,7 +187,7 @@ public sealed class TrainingLoop(
         var (step, replay) = state.Restore(policy, anchor, optimizer, head);
         if (replay.Settings != RunSettings.Digest(options, run))
         {
-            throw new InvalidOperationException(
+            throw new ResumeException(
                 $"{run.Folder}: the checkpoint was made with other options, models or seed, so going on would give neither run. "
                 + "Use the same ones, or another --run folder.");
         }
@@ -194,13 +195,13 @@ public sealed class TrainingLoop(
         corpus.ReadOn(replay.Episodes);
         if (corpus.Read != replay.Episodes)
         {
-            throw new InvalidOperationException(
+            throw new ResumeException(
                 $"{run.Episodes}: the checkpoint had read {replay.Episodes} episodes, but the log now holds {corpus.Read}. Use the log of the run.");
         }
 
         if (replay.Log != 0 && replay.Log != corpus.Digest)
         {
-            throw new InvalidOperationException(
+            throw new ResumeException(
                 $"{run.Episodes}: these are not the {replay.Episodes} episodes that the checkpoint had read: some were deleted since, or it is another log. "
                 + "What was deleted must not be trained on further: begin anew in another --run folder.");
         }

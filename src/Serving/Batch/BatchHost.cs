@@ -6,6 +6,7 @@ using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using Serving.Episodes;
+using Serving.Experiments;
 using Serving.Generation;
 using Serving.Inference;
 using Serving.Models;
@@ -19,7 +20,7 @@ namespace Serving.Batch;
 /// The server's rooms without its web server: configuration and registrations are the same. Scorers are loaded at once, policies when the first line asks
 /// for one; no version is swapped in later. Owns what it loads.
 /// </summary>
-internal sealed class BatchHost : IDisposable
+public sealed class BatchHost : IDisposable
 {
     /// <summary>Requests to policies under way: enough to keep the engine's rows busy, few enough that none waits for its deadline.</summary>
     private const int MostGenerations = 8;
@@ -64,21 +65,7 @@ internal sealed class BatchHost : IDisposable
     /// <exception cref="OptionsValidationException">A setting is wrong.</exception>
     public static BatchHost Open(IReadOnlyDictionary<string, string?> settings)
     {
-        var builder = new HostApplicationBuilder(new HostApplicationBuilderSettings { ContentRootPath = AppContext.BaseDirectory });
-        builder.Configuration.AddInMemoryCollection(new Dictionary<string, string?>(settings)
-        {
-            // The server keeps the log, and offline answers are nobody's. A cache would show in "cached_tokens" what was asked before.
-            [$"{EpisodeOptions.Section}:{nameof(EpisodeOptions.Enabled)}"] = "false",
-            [$"{InferenceOptions.Section}:{nameof(InferenceOptions.PrefixCacheTokens)}"] = "0",
-        });
-        builder.Logging.ClearProviders();
-        builder.AddRequests();
-        builder.AddModels();
-        builder.AddInference();
-        builder.AddScoring();
-        builder.AddEpisodes();
-        builder.AddGeneration();
-        var host = new BatchHost(builder.Build());
+        var host = Build(settings);
         try
         {
             host.Scorecards.Load();
@@ -89,6 +76,28 @@ internal sealed class BatchHost : IDisposable
             host.Dispose();
             throw;
         }
+    }
+
+    /// <summary>The same with nothing loaded yet.</summary>
+    public static BatchHost Build(IReadOnlyDictionary<string, string?> settings)
+    {
+        var builder = new HostApplicationBuilder(new HostApplicationBuilderSettings { ContentRootPath = AppContext.BaseDirectory });
+        builder.Configuration.AddInMemoryCollection(new Dictionary<string, string?>(settings)
+        {
+            // The server keeps the log, and offline answers are nobody's. A cache would show in "cached_tokens" what was asked before.
+            [$"{EpisodeOptions.Section}:{nameof(EpisodeOptions.Enabled)}"] = "false",
+            [$"{InferenceOptions.Section}:{nameof(InferenceOptions.PrefixCacheTokens)}"] = "0",
+            [$"{ExperimentOptions.Section}:{nameof(ExperimentOptions.Gate)}"] = nameof(GateMode.Off),
+        });
+        builder.Logging.ClearProviders();
+        builder.AddRequests();
+        builder.AddModels();
+        builder.AddInference();
+        builder.AddScoring();
+        builder.AddEpisodes();
+        builder.AddExperiments();
+        builder.AddGeneration();
+        return new BatchHost(builder.Build());
     }
 
     /// <summary>How an exception is answered, as over HTTP.</summary>

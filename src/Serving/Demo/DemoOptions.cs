@@ -10,14 +10,20 @@ internal sealed record DemoOptions
     public string? Evaluation { get; init; }
 
     /// <summary>Best-of-16 requests to log before training.</summary>
-    public int Requests { get; init; } = 200;
+    public int Requests { get; init; } = 800;
 
     /// <summary>Prompts to measure on, before and after.</summary>
     public int Measured { get; init; } = 100;
 
     public int Candidates { get; init; } = 16;
 
-    public int Steps { get; init; } = 50;
+    public int Steps { get; init; } = 80;
+
+    /// <summary>How much lower than Best-of-N's the judge's mean score of the distilled policy may be.</summary>
+    public double Margin { get; init; } = 0.1;
+
+    /// <summary>Prompts to compare on, unless the gate decides before.</summary>
+    public int MostPairs { get; init; } = 1500;
 
     public int Seed { get; init; } = 1;
 

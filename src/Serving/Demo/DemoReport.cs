@@ -30,11 +30,22 @@ internal sealed record DemoReport
 
     public required double TokensPerBestOfN { get; init; }
 
-    public required int RequestsDuringTraining { get; init; }
+    /// <summary>Prompts that both arms answered.</summary>
+    public required int Compared { get; init; }
 
-    public required int FailedRequests { get; init; }
+    /// <summary>Promote, Hold, RollBack or "none".</summary>
+    public required string Decision { get; init; }
 
-    public required double SecondsFromPublicationToFirstAnswer { get; init; }
+    /// <summary>The gate's, in words.</summary>
+    public required string Reason { get; init; }
+
+    /// <summary>Answers of "auto" that the new version gave, of <see cref="AutoAnswers"/>; the others are the control group's.</summary>
+    public required int AutoByCandidate { get; init; }
+
+    public required int AutoAnswers { get; init; }
+
+    /// <summary>Null when it was not promoted.</summary>
+    public required double? SecondsFromDecisionToFirstAnswer { get; init; }
 
     public required IReadOnlyList<DemoExample> Examples { get; init; }
 }

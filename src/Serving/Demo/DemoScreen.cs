@@ -24,10 +24,14 @@ internal sealed class DemoScreen(IAnsiConsole console)
         table.AddRow("Best-of-N on the anchor", "anchor", Markup.Escape($"{report.BestOfN}"), Number(report.TokensPerBestOfN));
         console.Write(table);
         console.WriteLine($"Gain of one sample: {report.Gain} on {report.Measured} prompts that were not in the traffic ({report.Origin}).");
-        console.WriteLine(string.Create(
-            CultureInfo.InvariantCulture,
-            $"Swap: first answer of the new version {report.SecondsFromPublicationToFirstAnswer:F2} s after its manifest was written; "
-            + $"{report.FailedRequests} of {report.RequestsDuringTraining} requests failed meanwhile."));
+        console.WriteLine($"The gate, after {report.Compared} prompts that both arms answered: {report.Decision}. {report.Reason}");
+        if (report.SecondsFromDecisionToFirstAnswer is { } seconds)
+        {
+            console.WriteLine(string.Create(
+                CultureInfo.InvariantCulture,
+                $"\"auto\" is {report.PolicyAfter} now: it gave {report.AutoByCandidate} of {report.AutoAnswers} answers, the first {seconds:F2} s after the decision; the others are the control group."));
+        }
+
         foreach (var example in report.Examples)
         {
             console.WriteLine();

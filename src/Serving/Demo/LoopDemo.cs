@@ -1,49 +1,52 @@
-using System.Collections.Concurrent;
 using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using Serving.Experiments;
 using Serving.Models;
 using Serving.Tokenization;
+using Serving.Training;
 
 namespace Serving.Demo;
 
 /// <summary>
-/// The whole loop once, with real processes: start a server on a copy of the registry, measure the distilled policy, log Best-of-N traffic,
-/// train on it, see the server swap to the published version while requests run, measure again on the same prompts and seeds.
+/// The whole loop once, with real processes: start a server on a copy of the registry, log Best-of-N traffic, distil it and publish the result, see the server compare it with Best-of-N on
+/// prompts that it has not learnt from, decide, and answer by it.
 /// </summary>
 internal sealed class LoopDemo(DemoOptions options, DemoScreen screen, TimeProvider time)
 {
     private const int RequestsInFlight = 4;
+    private const string Distilled = "student";
     private const string ServerLog = "server.log";
 
-    private static readonly TimeSpan _longestSwap = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan _longestWait = TimeSpan.FromSeconds(60);
+
+    private readonly ModelStore _store = new(Path.Combine(options.Work, "models"), time);
 
     public async Task<DemoReport> RunAsync(CancellationToken cancellationToken)
     {
-        var (traffic, measured, origin) = Prompts();
-        var models = CopyRegistry();
-        var episodes = Path.Combine(options.Work, "episodes");
+        var prompts = Prompts();
+        CopyRegistry();
         var address = new Uri($"http://127.0.0.1:{FreePort()}");
-        using var server = ChildProcess.Start(
-            options.Server,
-            ["serve", "--Urls", address.ToString(), "--Models:Root", models, "--Episodes:Root", episodes, "--Models:PollInterval", "00:00:00.2"],
-            new Dictionary<string, string>(),
-            Path.Combine(options.Work, ServerLog));
+        using var server = StartServer(address);
         using var client = new ServerClient(address);
         await WaitUntilReadyAsync(server, client, cancellationToken);
 
-        var before = await MeasureAsync("Measure the distilled policy, one sample", client, "distilled", 1, measured, cancellationToken);
-        var bestOfN = await MeasureAsync($"Measure Best-of-{options.Candidates} on the anchor", client, "best-of-n", options.Candidates, measured, cancellationToken);
-        await LogTrafficAsync(client, traffic, cancellationToken);
-        var (requests, failures, swapSeconds) = await TrainAndSwapAsync(client, models, episodes, traffic, cancellationToken);
-        var after = await MeasureAsync("Measure the distilled policy again", client, "distilled", 1, measured, cancellationToken);
+        var before = await MeasureAsync("Measure the distilled policy, one sample", client, "distilled", 1, prompts.Measured, cancellationToken);
+        var bestOfN = await MeasureAsync($"Measure Best-of-{options.Candidates} on the anchor", client, "best-of-n", options.Candidates, prompts.Measured, cancellationToken);
+        await LogTrafficAsync(client, prompts.Traffic, cancellationToken);
+        var candidate = await TrainAsync(cancellationToken);
+        await WaitForCandidateAsync(client, candidate, cancellationToken);
+        var decision = await CompareAsync(client, candidate, prompts.Compared, cancellationToken);
+        var (auto, swapSeconds) = decision?.Kind == DecisionKind.Promote
+            ? await AskAutoAsync(client, candidate, decision, prompts.Measured, cancellationToken)
+            : ([], null);
+        var after = await MeasureAsync($"Measure {candidate}, one sample", client, candidate, 1, prompts.Measured, cancellationToken);
 
         return new DemoReport
         {
-            Origin = origin,
+            Origin = prompts.Origin,
             Logged = options.Requests,
-            Measured = measured.Count,
+            Measured = prompts.Measured.Count,
             PolicyBefore = before[0].Policy,
             PolicyAfter = after[0].Policy,
             Before = BootstrapInterval.Of([.. before.Select(answer => answer.Total)]),
@@ -52,41 +55,62 @@ internal sealed class LoopDemo(DemoOptions options, DemoScreen screen, TimeProvi
             Gain = BootstrapInterval.Of([.. after.Zip(before, (a, b) => a.Total - b.Total)]),
             TokensPerAnswer = after.Average(answer => answer.Tokens),
             TokensPerBestOfN = bestOfN.Average(answer => answer.Tokens),
-            RequestsDuringTraining = requests,
-            FailedRequests = failures,
-            SecondsFromPublicationToFirstAnswer = swapSeconds,
-            Examples = [.. measured.Take(5).Select((prompt, i) => new DemoExample(prompt, before[i].Text, after[i].Text, bestOfN[i].Text))],
+            Compared = PairLog.Read(Experiments, candidate).Count,
+            Decision = decision?.Kind.ToString() ?? "none",
+            Reason = decision?.Reason ?? "The prompts were used up before anything could be decided.",
+            AutoByCandidate = auto.Count(answer => answer.Policy == candidate),
+            AutoAnswers = auto.Count,
+            SecondsFromDecisionToFirstAnswer = swapSeconds,
+            Examples = [.. prompts.Measured.Take(5).Select((prompt, i) => new DemoExample(prompt, before[i].Text, after[i].Text, bestOfN[i].Text))],
         };
     }
 
-    /// <summary>Traffic and measurement never share a prompt: with one source, every other description is for measuring until there are enough.</summary>
-    private (IReadOnlyList<string> Traffic, IReadOnlyList<string> Measured, string Origin) Prompts()
+    private string Experiments => Path.Combine(options.Work, "experiments");
+
+    private string Episodes => Path.Combine(options.Work, "episodes");
+
+    private ChildProcess StartServer(Uri address) => ChildProcess.Start(
+        options.Server,
+        [
+            "serve", "--Urls", address.ToString(), "--Models:Root", _store.Root, "--Episodes:Root", Episodes, "--Models:PollInterval", "00:00:00.2",
+            "--Generation:Candidates", $"{options.Candidates}",
+            "--Experiments:Root", Experiments, "--Experiments:Gate", "Automatic", "--Experiments:ShadowShare", "1",
+            "--Experiments:Margin", options.Margin.ToString(CultureInfo.InvariantCulture),
+            "--Trainer:Mode", "External",                              // the demo starts the trainer itself, to show its progress
+        ],
+        new Dictionary<string, string>(),
+        Path.Combine(options.Work, ServerLog));
+
+    /// <summary>
+    /// Nothing is compared or measured on that was trained on: with one source of prompts, every fourth is for measuring until there are enough, and of the others every second for comparing.
+    /// </summary>
+    private (IReadOnlyList<string> Traffic, IReadOnlyList<string> Compared, IReadOnlyList<string> Measured, string Origin) Prompts()
     {
         var tokenizer = TextTokenizer.Load(new ModelStore(options.Models, time).Find("anchor").Path);
         var (descriptions, origin) = DemoPrompts.Load(options.Prompts, tokenizer);
         if (options.Evaluation is not null)
         {
-            return (Spread(descriptions, options.Requests), Spread(DemoPrompts.Load(options.Evaluation, tokenizer).Descriptions, options.Measured), origin);
+            var evaluation = DemoPrompts.Load(options.Evaluation, tokenizer).Descriptions;
+            var some = Spread(evaluation, options.Measured);
+            return (Spread(descriptions, options.Requests), [.. evaluation.Except(some)], some, origin);
         }
 
-        var measured = descriptions.Where((_, i) => i % 2 == 1).Take(options.Measured).ToArray();
-        return (Spread([.. descriptions.Except(measured)], options.Requests), measured, origin);
+        var measured = descriptions.Where((_, i) => i % 4 == 3).Take(options.Measured).ToArray();
+        var others = descriptions.Except(measured).ToArray();
+        return (Spread([.. others.Where((_, i) => i % 2 == 0)], options.Requests), [.. others.Where((_, i) => i % 2 == 1)], measured, origin);
     }
 
     private static IReadOnlyList<string> Spread(IReadOnlyList<string> all, int most) =>
         all.Count <= most ? all : [.. Enumerable.Range(0, most).Select(i => all[(int)((long)i * all.Count / most)])];
 
-    private string CopyRegistry()
+    private void CopyRegistry()
     {
-        var target = Path.Combine(options.Work, "models");
         foreach (var file in Directory.EnumerateFiles(options.Models, "*", SearchOption.AllDirectories))
         {
-            var copy = Path.Combine(target, Path.GetRelativePath(options.Models, file));
+            var copy = Path.Combine(_store.Root, Path.GetRelativePath(options.Models, file));
             Directory.CreateDirectory(Path.GetDirectoryName(copy)!);
             File.Copy(file, copy);
         }
-
-        return target;
     }
 
     private async Task WaitUntilReadyAsync(ChildProcess server, ServerClient client, CancellationToken cancellationToken)
@@ -132,76 +156,101 @@ internal sealed class LoopDemo(DemoOptions options, DemoScreen screen, TimeProvi
                 progress();
             }));
 
-    /// <summary>Trains and publishes while requests go on; returns them, the failed ones, and how long the swap took.</summary>
-    private async Task<(int Requests, int Failures, double SwapSeconds)> TrainAndSwapAsync(
-        ServerClient client, string models, string episodes, IReadOnlyList<string> prompts, CancellationToken cancellationToken)
+    /// <summary>Trains on the log and publishes; the version's id.</summary>
+    private async Task<string> TrainAsync(CancellationToken cancellationToken)
     {
-        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        var policies = new ConcurrentDictionary<string, DateTimeOffset>();
-        var (requests, failures) = (0, 0);
-        var traffic = Task.Run(
-            async () =>
-            {
-                for (var i = 0; !stop.IsCancellationRequested; i++)
-                {
-                    Interlocked.Increment(ref requests);
-                    try
-                    {
-                        var answer = await client.AskAsync("distilled", prompts[i % prompts.Count], 1, i, store: false, cancellationToken);
-                        policies.TryAdd(answer.Policy, time.GetUtcNow());
-                    }
-                    catch (HttpRequestException)
-                    {
-                        Interlocked.Increment(ref failures);
-                    }
-
-                    await Task.Delay(TimeSpan.FromMilliseconds(50), time, cancellationToken);
-                }
-            },
-            cancellationToken);
-
-        await screen.StepAsync("Train by BOND on the log, publish", options.Steps, async progress =>
+        await screen.StepAsync("Distil the log (bond), publish", options.Steps, async progress =>
         {
-            using var trainer = StartTrainer(models, episodes);
-            if (await trainer.WaitAsync(cancellationToken) != 0)
+            using var trainer = StartTrainer();
+            var ended = trainer.WaitAsync(cancellationToken);
+            for (var shown = 0; !ended.IsCompleted;)
+            {
+                await Task.WhenAny(ended, Task.Delay(TimeSpan.FromMilliseconds(500), time, cancellationToken));
+                for (var step = StepOf(trainer.LastLine); shown < step; shown++)
+                {
+                    progress();
+                }
+            }
+
+            if (await ended != 0)
             {
                 throw new DemoException($"The trainer ended with an error: {trainer.LastLine} (all of it: {trainer.LogPath})");
             }
-
-            progress();
         });
-        var published = new ModelStore(models, time).Latest("student")!;
-        await screen.StepAsync("The server swaps while requests run", 1, async progress =>
+        return _store.Latest(Distilled)!.Id;
+    }
+
+    private ChildProcess StartTrainer() => ChildProcess.Start(
+        options.Trainer,
+        [
+            "run", "--recipe", "bond", "--episodes", Episodes, "--models", _store.Root, "--start", "anchor", "--steps", $"{options.Steps}",
+            "--run", Path.Combine(options.Work, "run"), "--seed", $"{options.Seed}", "--publish-as", Distilled,
+            "--limit", "0",                                                                          // the demo measures for itself
+            "--set", string.Create(CultureInfo.InvariantCulture, $"Trainer:Temperature={ServerClient.Temperature}"),
+            "--set", "Trainer:GroupsPerStep=16", "--set", "Trainer:LogEvery=1",
+        ],
+        new Dictionary<string, string>(),
+        Path.Combine(options.Work, "trainer.log"));
+
+    /// <summary>The k of a line "step k/n ..."; 0 of any other.</summary>
+    private static int StepOf(string line) =>
+        line.StartsWith("step ", StringComparison.Ordinal) && int.TryParse(line.AsSpan(5, Math.Max(0, line.IndexOf('/', StringComparison.Ordinal) - 5)), out var step) ? step : 0;
+
+    private Task WaitForCandidateAsync(ServerClient client, string candidate, CancellationToken cancellationToken) =>
+        screen.StepAsync($"The server loads {candidate} beside what it serves", 1, async progress =>
         {
-            var waiting = time.GetTimestamp();
-            while (!policies.ContainsKey(published.Id))
+            var begun = time.GetTimestamp();
+            while (!await client.KnowsAsync(candidate, cancellationToken))
             {
-                if (traffic.IsCompleted || time.GetElapsedTime(waiting) > _longestSwap)
+                if (time.GetElapsedTime(begun) > _longestWait)
                 {
-                    throw new DemoException($"No answer came from {published.Id}; the server's log says why: {Path.Combine(options.Work, ServerLog)}");
+                    throw new DemoException($"The server does not take {candidate}; its log says why: {Path.Combine(options.Work, ServerLog)}");
                 }
 
-                await Task.Delay(TimeSpan.FromMilliseconds(20), time, cancellationToken);
+                await Task.Delay(TimeSpan.FromMilliseconds(50), time, cancellationToken);
             }
 
             progress();
         });
-        await stop.CancelAsync();
-        await traffic;
-        var committed = File.GetLastWriteTimeUtc(published.File(ModelFiles.Manifest));              // writing the manifest is the publication
-        return (requests, failures, (policies[published.Id].UtcDateTime - committed).TotalSeconds);
+
+    /// <summary>
+    /// Sends prompts, drawn with replacement, to Best-of-N; the server has each answered by the candidate too, and decides by itself. Null = the prompts of the demo are used up.
+    /// </summary>
+    private async Task<Decision?> CompareAsync(ServerClient client, string candidate, IReadOnlyList<string> prompts, CancellationToken cancellationToken)
+    {
+        var decisions = new DecisionLog(_store, time);
+        var random = new Random(options.Seed);
+        Decision? decision = null;
+        await screen.StepAsync($"Compare it with Best-of-{options.Candidates}, behind every answer", options.MostPairs, async progress =>
+        {
+            for (var i = 0; i < options.MostPairs && decision is null; i++)
+            {
+                await client.AskAsync("best-of-n", prompts[random.Next(prompts.Count)], options.Candidates, 2_000_000 + options.Seed + i, store: true, cancellationToken);
+                decision = decisions.Read(Distilled).Decisions is [.., var last] ? last : null;
+                progress();
+            }
+        });
+        return decision;
     }
 
-    private ChildProcess StartTrainer(string models, string episodes) => ChildProcess.Start(
-        options.Trainer,
-        [
-            "run", "--recipe", "bond", "--episodes", episodes, "--models", models, "--start", "student", "--teacher", "anchor",
-            "--steps", $"{options.Steps}", "--run", Path.Combine(options.Work, "run"), "--seed", $"{options.Seed}", "--publish-as", "student",
-            "--limit", "0",                                                                          // the demo measures for itself
-            "--set", string.Create(CultureInfo.InvariantCulture, $"Trainer:Temperature={ServerClient.Temperature}"),
-        ],
-        new Dictionary<string, string>(),
-        Path.Combine(options.Work, "trainer.log"));
+    /// <summary>What users meet after a promotion: "auto" is the candidate for nearly everybody.</summary>
+    private async Task<(IReadOnlyList<DemoAnswer> Answers, double? SwapSeconds)> AskAutoAsync(
+        ServerClient client, string candidate, Decision decision, IReadOnlyList<string> prompts, CancellationToken cancellationToken)
+    {
+        var answers = new List<DemoAnswer>();
+        double? seconds = null;
+        await screen.StepAsync("Ask \"auto\"", prompts.Count, async progress =>
+        {
+            foreach (var prompt in prompts)
+            {
+                var answer = await client.AskAutoAsync(prompt, cancellationToken);
+                seconds ??= answer.Policy == candidate ? (time.GetUtcNow() - decision.Time).TotalSeconds : null;
+                answers.Add(answer);
+                progress();
+            }
+        });
+        return (answers, seconds);
+    }
 
     private static ParallelOptions Parallelism(CancellationToken cancellationToken) =>
         new() { MaxDegreeOfParallelism = RequestsInFlight, CancellationToken = cancellationToken };

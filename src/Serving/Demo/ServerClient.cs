@@ -14,6 +14,8 @@ internal sealed class ServerClient(Uri address) : IDisposable
     /// <summary>Of every request, and so of the policy that is trained on them.</summary>
     public const double Temperature = 0.7;
 
+    private const double TopP = 0.95;
+    private const int MostTokens = 40;
     private const string Consensus = "consensus";
 
     private readonly HttpClient _http = new() { BaseAddress = address, Timeout = TimeSpan.FromMinutes(2) };
@@ -31,35 +33,51 @@ internal sealed class ServerClient(Uri address) : IDisposable
         }
     }
 
+    /// <summary>Whether a request may name this model.</summary>
+    public async Task<bool> KnowsAsync(string model, CancellationToken cancellationToken)
+    {
+        using var response = await _http.GetAsync(new Uri($"/v1/models/{model}", UriKind.Relative), cancellationToken);
+        return response.IsSuccessStatusCode;
+    }
+
+    /// <summary>Whatever the server thinks best: as users ask.</summary>
+    /// <exception cref="HttpRequestException">The server did not answer 200; the message holds its error.</exception>
+    public async Task<DemoAnswer> AskAutoAsync(string description, CancellationToken cancellationToken)
+    {
+        using var json = await PostAsync(
+            new
+            {
+                model = "auto",
+                messages = new[] { new { role = "user", content = description } },
+                temperature = Temperature,
+                top_p = TopP,
+                max_tokens = MostTokens,
+            },
+            cancellationToken);
+        return new DemoAnswer(TextOf(json), json.RootElement.GetProperty("model").GetString()!, Total: 0, json.RootElement.GetProperty("usage").GetProperty("completion_tokens").GetInt32());
+    }
+
     /// <summary>Best of <paramref name="candidates"/>; 1 is a single sample with its scores.</summary>
     /// <exception cref="HttpRequestException">The server did not answer 200; the message holds its error.</exception>
     public async Task<DemoAnswer> AskAsync(string model, string description, int candidates, long seed, bool store, CancellationToken cancellationToken)
     {
-        using var response = await _http.PostAsJsonAsync(
-            new Uri("/v1/chat/completions", UriKind.Relative),
+        using var json = await PostAsync(
             new
             {
                 model,
                 messages = new[] { new { role = "user", content = description } },
                 temperature = Temperature,
-                top_p = 0.95,
-                max_tokens = 40,
+                top_p = TopP,
+                max_tokens = MostTokens,
                 seed,
                 store,
                 best_of_n = new { n = candidates },
             },
             cancellationToken);
-        var body = await response.Content.ReadAsStringAsync(cancellationToken);
-        if (!response.IsSuccessStatusCode)
-        {
-            throw new HttpRequestException($"{(int)response.StatusCode}: {body}");
-        }
-
-        using var json = JsonDocument.Parse(body);
         var report = json.RootElement.GetProperty("best_of_n");
         var scores = report.GetProperty("scores")[report.GetProperty("chosen").GetInt32()];
         return new DemoAnswer(
-            json.RootElement.GetProperty("choices")[0].GetProperty("message").GetProperty("content").GetString()!,
+            TextOf(json),
             report.GetProperty("policy").GetString()!,
             report.GetProperty("weights").EnumerateObject().Where(weight => weight.Name != Consensus).Sum(weight =>
                 weight.Value.GetDouble() * scores.GetProperty(weight.Name).GetDouble()),
@@ -67,4 +85,13 @@ internal sealed class ServerClient(Uri address) : IDisposable
     }
 
     public void Dispose() => _http.Dispose();
+
+    private static string TextOf(JsonDocument json) => json.RootElement.GetProperty("choices")[0].GetProperty("message").GetProperty("content").GetString()!;
+
+    private async Task<JsonDocument> PostAsync<T>(T request, CancellationToken cancellationToken)
+    {
+        using var response = await _http.PostAsJsonAsync(new Uri("/v1/chat/completions", UriKind.Relative), request, cancellationToken);
+        var body = await response.Content.ReadAsStringAsync(cancellationToken);
+        return response.IsSuccessStatusCode ? JsonDocument.Parse(body) : throw new HttpRequestException($"{(int)response.StatusCode}: {body}");
+    }
 }

@@ -5,6 +5,9 @@ namespace Serving.EpisodeTools;
 /// <summary>The records of our log as episodes. Stateless.</summary>
 public static class LoggedEpisodes
 {
+    /// <summary>Name of the dataset, and of its folder below an Episodes:Root.</summary>
+    internal const string Dataset = "serving_episodes";
+
     /// <summary>The payload of every record in order; each is valid until the next one is asked for.</summary>
     /// <exception cref="EpisodeToolException">A shard is missing or damaged; the message names it.</exception>
     public static IEnumerable<ReadOnlyMemory<byte>> Payloads(RldsFolder folder) => RecordSource.Read(folder).Select(record => record.Payload);

@@ -67,9 +67,21 @@ public sealed partial class RldsFolder
 
     /// <summary>Opens a dataset: its folder, or one of up to two levels above that holds no other (the Episodes:Root of a server).</summary>
     /// <exception cref="EpisodeToolException">There is none, there are several, or its files are not TFRecord.</exception>
-    public static RldsFolder Open(string folder)
+    public static RldsFolder Open(string folder) => At(Locate(System.IO.Path.GetFullPath(folder)));
+
+    /// <summary>Every version of our log that a folder holds, the oldest first: an Episodes:Root holds one for each schema, and any other dataset is opened as it is.</summary>
+    /// <exception cref="EpisodeToolException">There is none, or its files are not TFRecord.</exception>
+    public static IReadOnlyList<RldsFolder> OpenLog(string folder)
     {
-        var path = Locate(System.IO.Path.GetFullPath(folder));
+        var home = System.IO.Path.Combine(System.IO.Path.GetFullPath(folder), LoggedEpisodes.Dataset);
+        var versions = Directory.Exists(home)
+            ? Directory.GetDirectories(home).Where(IsDataset).OrderBy(path => Version.TryParse(System.IO.Path.GetFileName(path), out var version) ? version : new Version()).ToArray()
+            : [];
+        return versions.Length == 0 ? [Open(folder)] : [.. versions.Select(At)];
+    }
+
+    private static RldsFolder At(string path)
+    {
         var opened = new RldsFolder(
             path, Read(System.IO.Path.Combine(path, "dataset_info.json")), Read(System.IO.Path.Combine(path, "features.json")));
         return opened.Info is null or { FileFormat: "tfrecord" }

@@ -4,8 +4,10 @@ using System.Text;
 namespace Serving.EpisodeTools;
 
 /// <summary>Stored text on a terminal: one line, nothing that the terminal would obey, cut when long. Stateless.</summary>
-internal static class ShownText
+public static class ShownText
 {
+    /// <param name="text">Anything.</param>
+    /// <param name="longest">Characters; what is longer ends with the length of the whole.</param>
     public static string Of(string text, int longest = 400)
     {
         var shown = new StringBuilder();

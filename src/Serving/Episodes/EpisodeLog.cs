@@ -16,6 +16,7 @@ public sealed class EpisodeLog : IAsyncDisposable
     private const int ShardsRemembered = 2;
 
     private readonly FrameLog? _frames;
+    private long _count;
     private readonly RecentTimes _ids = new();
     private readonly RecentTimes _requests = new();
 
@@ -36,12 +37,15 @@ public sealed class EpisodeLog : IAsyncDisposable
     {
         if (options.Enabled)
         {
-            CloseEarlier(options.Root, logger, disk);
-            _frames = new FrameLog(
-                new DatasetFolder(options.Root), options.ShardBytes, new FrameLogCounts(EpisodeTelemetry.Written, EpisodeTelemetry.Failed), logger, disk);
+            var earlier = CloseEarlier(options.Root, logger, disk);
+            _frames = new FrameLog(new DatasetFolder(options.Root), options.ShardBytes, new FrameLogCounts(Written, EpisodeTelemetry.Failed), logger, disk);
+            _count = earlier + _frames.RecordsBefore;
             Remember(new DatasetFolder(options.Root));
         }
     }
+
+    /// <summary>Episodes that lie in the log, those of earlier versions of its schema too; 0 where none are written.</summary>
+    public long Count => Interlocked.Read(ref _count);
 
     /// <summary>
     /// Completes when the episode is durable (written and fsynced). Serialises and compresses on the caller's thread.
@@ -84,14 +88,25 @@ public sealed class EpisodeLog : IAsyncDisposable
     /// <summary>Writes what is queued, closes the live shard, so that the dataset is complete for any reader, and releases the folder.</summary>
     public ValueTask DisposeAsync() => _frames?.DisposeAsync() ?? ValueTask.CompletedTask;
 
-    /// <summary>A writer of an earlier version may have been killed: its shards are counted and listed, so that the folder is whole for any reader.</summary>
-    private static void CloseEarlier(string root, ILogger logger, DiskCalls disk)
+    private void Written(int episodes)
     {
+        EpisodeTelemetry.Written(episodes);
+        Interlocked.Add(ref _count, episodes);
+    }
+
+    /// <summary>
+    /// A writer of an earlier version may have been killed: its shards are counted and listed, so that the folder is whole for any reader. Returns the episodes in them.
+    /// </summary>
+    private static long CloseEarlier(string root, ILogger logger, DiskCalls disk)
+    {
+        var episodes = 0L;
         foreach (var folder in DatasetForm.EarlierEpisodes.Select(form => new DatasetFolder(root, form)).Where(folder => Directory.Exists(folder.FullPath)))
         {
             using var writer = new WriterLock(folder.FullPath);
-            new ShardRecovery(folder, disk, logger).Run();
+            episodes += new ShardRecovery(folder, disk, logger).Run().ShardLengths.Sum();
         }
+
+        return episodes;
     }
 
     /// <summary>What was written last before this process began, so that a request which comes again after a crash is known.</summary>

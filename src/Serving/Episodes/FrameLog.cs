@@ -49,6 +49,7 @@ internal sealed partial class FrameLog : IAsyncDisposable
             DatasetDescription.Ensure(_folder);
             _info = new ShardRecovery(_folder, disk, logger).Run();
             _nextShard = _info.ShardLengths.Count;
+            RecordsBefore = _info.ShardLengths.Sum();
         }
         catch
         {
@@ -59,6 +60,9 @@ internal sealed partial class FrameLog : IAsyncDisposable
         // A thread of its own: it waits for the disk most of the time, and the pool of a small machine has few to spare.
         _writer = Task.Factory.StartNew(Write, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
     }
+
+    /// <summary>Records that lay in the dataset when this log was opened.</summary>
+    public long RecordsBefore { get; }
 
     /// <summary>
     /// Completes when the record is durable (written and fsynced). Takes the frame over. Cancelling ends the wait only: a record that is already queued is

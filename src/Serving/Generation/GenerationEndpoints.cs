@@ -23,7 +23,9 @@ public static class GenerationEndpoints
             .BindConfiguration(GenerationOptions.Section);
         services.TryAddSingleton(TimeProvider.System);
         services.AddSingleton<SeedSource>();
+        services.AddSingleton<AutoArm>();
         services.AddSingleton<GenerationRouter>();
+        services.AddSingleton<AnsweredRequests>();
         services.AddSingleton<ReservationValues>();
         services.AddSingleton<BestOfNGenerator>();
         services.AddSingleton<DirectGenerator>();

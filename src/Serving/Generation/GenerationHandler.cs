@@ -3,6 +3,7 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using Serving.Episodes;
+using Serving.Experiments;
 using Serving.Observability;
 using Serving.Requests;
 
@@ -17,6 +18,8 @@ public sealed partial class GenerationHandler(
     AnswerStream streams,
     AnswerMemory memory,
     EpisodeLog episodes,
+    AnsweredRequests answered,
+    ExposureLog exposures,
     IEnumerable<ApiErrorRule> rules,
     IOptions<GenerationOptions> options,
     IOptions<RequestOptions> requests,
@@ -101,7 +104,9 @@ public sealed partial class GenerationHandler(
 
         if (job.Request.Stream)
         {
-            telemetry.Answered(await streams.WriteAsync(job, attempt, context.Response, cancellationToken));
+            var streamed = await streams.WriteAsync(job, attempt, context.Response, cancellationToken);
+            telemetry.Answered(streamed);
+            Compare(job, streamed);
             return;
         }
 
@@ -109,6 +114,20 @@ public sealed partial class GenerationHandler(
         attempt?.Complete(new RememberedAnswer(RequestRegistration.JsonContent, answer));
         await RequestRegistration.WriteAsync(context.Response, answer, cancellationToken);
         telemetry.Answered(result);
+        Compare(job, result);
+    }
+
+    /// <summary>What an experiment may learn from an answer; takes no time.</summary>
+    private void Compare(GenerationJob job, GenerationResult result)
+    {
+        var duration = time.GetUtcNow() - job.Created;
+        if (job.Assignment is { } assignment)
+        {
+            exposures.Add(new Exposure(
+                job.Id, job.Created, assignment, job.PolicyId, duration.TotalMilliseconds, result.Candidates.Sum(candidate => candidate.Tokens.Length)));
+        }
+
+        answered.Offer(job, result, duration);
     }
 
     /// <summary>A repeat whose first answer is forgotten, or was lost with an earlier process, while its episode is there.</summary>

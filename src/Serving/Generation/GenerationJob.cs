@@ -1,3 +1,4 @@
+using Serving.Experiments;
 using Serving.Inference;
 using Serving.Models;
 using Serving.Tokenization;
@@ -26,6 +27,9 @@ public sealed class GenerationJob(Lease<LoadedPolicy> lease, GenerationRequest r
 
     /// <summary>N of Best-of-N; null = plain samples.</summary>
     public required int? Candidates { get; init; }
+
+    /// <summary>Which arm "auto" stands for here; null when the request did not say "auto".</summary>
+    public Assignment? Assignment { get; init; }
 
     public GenerationRequest Request => request;
 

@@ -43,6 +43,9 @@ public sealed record GenerationRequest
     /// <summary>The client's own labels, kept with the episode.</summary>
     public IReadOnlyDictionary<string, string> Metadata { get; init; } = ReadOnlyDictionary<string, string>.Empty;
 
+    /// <summary>Who asks, in the caller's words ("user"), so that "auto" gives one user one arm; null = not said.</summary>
+    public string? User { get; init; }
+
     /// <summary>False = never written down.</summary>
     public bool Store { get; init; } = true;
 

@@ -1,5 +1,6 @@
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Options;
+using Serving.Experiments;
 using Serving.Inference;
 using Serving.Models;
 using Serving.Observability;
@@ -13,6 +14,7 @@ namespace Serving.Generation;
 /// </summary>
 public sealed class GenerationRouter(
     PolicyRegistry policies,
+    AutoArm arms,
     SeedSource seeds,
     IOptions<GenerationOptions> options)
 {
@@ -22,8 +24,33 @@ public sealed class GenerationRouter(
     /// <exception cref="ApiException">Unknown model (404), not loaded yet (503), or a prompt that the policy cannot take (400).</exception>
     public GenerationJob Begin(GenerationRequest request, RequestStamp stamp, RequestOrigin origin)
     {
-        var isBestOfN = request.Model is PolicyRegistry.AnchorAlias or PolicyRegistry.AutoAlias;
-        var lease = Acquire(request.Model);
+        // An explicit best_of_n asks for Best-of-N, whatever "auto" would be.
+        if (request is { Model: PolicyRegistry.AutoAlias, BestOfN: null } && arms.Assign(request) is { } assignment)
+        {
+            return assignment.Arm == Arm.Distilled && policies.Acquire(assignment.Experiment) is { } distilled
+                ? Begin(distilled, request, stamp, origin, assignment, isBestOfN: false)
+                : Begin(Acquire(PolicyRegistry.AnchorAlias), request, stamp, origin, assignment with { Arm = Arm.BestOfN }, isBestOfN: true);
+        }
+
+        return Begin(Acquire(request.Model), request, stamp, origin, null, request.Model is PolicyRegistry.AnchorAlias or PolicyRegistry.AutoAlias);
+    }
+
+    /// <summary>The same with a version that the caller has chosen, whatever the request's model says: the best of N when it asks for that, else plain samples.</summary>
+    /// <param name="policy">Belongs to the job from now on, and is given back when this fails.</param>
+    /// <param name="request">What to answer.</param>
+    /// <param name="stamp">Its time, id and seed.</param>
+    /// <param name="origin">Where it comes from.</param>
+    /// <exception cref="ApiException">A prompt that the policy cannot take (400).</exception>
+    public GenerationJob Begin(Lease<LoadedPolicy> policy, GenerationRequest request, RequestStamp stamp, RequestOrigin origin) =>
+        Begin(policy, request, stamp, origin, null, isBestOfN: false);
+
+    /// <summary>The version behind a name now; the caller disposes the lease.</summary>
+    /// <exception cref="ApiException">Unknown model (404), or not loaded yet (503).</exception>
+    public Lease<LoadedPolicy> Acquire(string model) => policies.Acquire(model) ?? throw Unknown(model);
+
+    private GenerationJob Begin(
+        Lease<LoadedPolicy> lease, GenerationRequest request, RequestStamp stamp, RequestOrigin origin, Assignment? assignment, bool isBestOfN)
+    {
         try
         {
             isBestOfN |= request.BestOfN is not null;
@@ -42,6 +69,7 @@ public sealed class GenerationRouter(
                 Created = stamp.Created,
                 Origin = origin,
                 Candidates = candidates,
+                Assignment = assignment,
             };
         }
         catch
@@ -50,10 +78,6 @@ public sealed class GenerationRouter(
             throw;
         }
     }
-
-    /// <summary>The version behind a name now; the caller disposes the lease.</summary>
-    /// <exception cref="ApiException">Unknown model (404), or not loaded yet (503).</exception>
-    public Lease<LoadedPolicy> Acquire(string model) => policies.Acquire(model) ?? throw Unknown(model);
 
     /// <summary>What could cost too much is refused before it costs anything.</summary>
     private static void RefuseOverBudget(GenerationRequest request, int candidates, EncodedPrompt prompt, LoadedPolicy policy)

@@ -22,7 +22,8 @@ internal static class RequestParser
             throw RequestFields.Invalid("stream_options", "is only allowed when \"stream\" is true.");
         }
 
-        _ = fields.Text("user");
+        var user = fields.Text("user");
+        var identifier = fields.Text("safety_identifier");              // OpenAI's newer name for the same
         var model = fields.Text("model") ?? throw RequestFields.Missing("model", "name a model; GET /v1/models lists them.");
         var prompts = PromptParser.Parse(kind, fields);
         if (prompts.Count * answers > GenerationOptions.MaxChoices)
@@ -48,6 +49,7 @@ internal static class RequestParser
             ResponseFormat = fields.Object("response_format")?.Text("type") ?? "text",
             Seed = fields.Integer("seed", long.MinValue, long.MaxValue) is { } seed ? unchecked((ulong)seed) : null,
             Metadata = Metadata(fields),
+            User = identifier ?? user,
             Store = fields.Flag("store") ?? true,
             LogProbs = kind == AnswerKind.Chat ? fields.Flag("logprobs") ?? false : fields.Integer("logprobs", 0, SamplingParser.MostTextLogProbs) is not null,
             Echo = echo,

@@ -25,6 +25,7 @@ public static class ScoringEndpoints
             services.GetRequiredService<IOptions<ScoringOptions>>(),
             services.GetRequiredService<IOptions<OnnxOptions>>(),
             services.GetRequiredService<ModelStore>()));
+        builder.Services.AddSingleton<ScorersOnDemand>();
         builder.Services.AddSingleton<ScoreHandler>();
         builder.Services.AddSingleton<ScoreRoutes>();
         builder.Services.AddHostedService<ScorerLoader>();

@@ -288,4 +288,19 @@ public sealed class EpisodeLogTests : IDisposable
 
         Assert.Contains(key.Split(':')[1], error.Message, StringComparison.Ordinal);
     }
+
+    [Fact]
+    public async Task It_knows_how_many_episodes_lie_in_it_those_of_an_earlier_version_too()
+    {
+        using var folder = EpisodeFolder.WithFirstVersion(await EpisodeFolder.Shard("a", "b"));
+        await using (var log = folder.Open())
+        {
+            Assert.Equal(2, log.Count);
+            await log.AppendAsync(EpisodeSamples.Small("c"), TestContext.Current.CancellationToken);
+            Assert.Equal(3, log.Count);
+        }
+
+        await using var next = folder.Open();
+        Assert.Equal(3, next.Count);
+    }
 }

@@ -92,13 +92,13 @@ public sealed class OffPolicyRunTests(Traffic traffic) : IClassFixture<Traffic>,
         Assert.Throws<OperationCanceledException>(() => Run(options, resume: true, episodes: log, cancellationToken: stop.Token));
 
         Assert.Equal(0, EpisodesCommand.Create().Parse(["delete", log, "--id", "episode-3"]).Invoke());
-        var fewer = Assert.Throws<InvalidOperationException>(() => Run(options, resume: true, episodes: log));
+        var fewer = Assert.Throws<ResumeException>(() => Run(options, resume: true, episodes: log));
         await using (var writer = new EpisodeLog(new EpisodeOptions { Root = log }))
         {
             await writer.AppendAsync(new EpisodeReader(traffic.Episodes).ReadAll().First() with { Id = "another" }, TestContext.Current.CancellationToken);
         }
 
-        var other = Assert.Throws<InvalidOperationException>(() => Run(options, resume: true, episodes: log));
+        var other = Assert.Throws<ResumeException>(() => Run(options, resume: true, episodes: log));
 
         Assert.Contains("150 episodes", fewer.Message, StringComparison.Ordinal);
         Assert.Contains("deleted", other.Message, StringComparison.Ordinal);

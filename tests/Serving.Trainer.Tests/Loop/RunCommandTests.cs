@@ -4,6 +4,7 @@ using Serving.Models;
 using Serving.Testing;
 using Serving.Trainer.Loop;
 using Serving.Trainer.Terminal;
+using Serving.Training;
 
 namespace Serving.Trainer.Tests.Loop;
 
@@ -34,6 +35,69 @@ public sealed class RunCommandTests(Traffic traffic) : IClassFixture<Traffic>, I
         Assert.Equal(5, (int)version.Manifest.Training!["options"]!["MaxTokens"]!);
         Assert.True(double.IsFinite((double)version.Manifest.Figures!["gain"]!));
         Assert.Contains(File.ReadLines(_folder.File("run/log.jsonl")), line => line.Contains("evaluation/entailment", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void A_run_that_was_killed_behind_its_publication_is_not_published_again()
+    {
+        TinyScorer.PublishBoth(traffic.Store);
+        string[] arguments =
+        [
+            "--recipe", "bond", "--episodes", traffic.Episodes, "--models", traffic.Store.Root, "--start", "student@1", "--steps", "2", "--limit", "0",
+            "--run", _folder.File("run"), "--publish-as", "once", "--resume", "--set", "Trainer:MaxTokens=5", "Trainer:Threads=1", "Trainer:RoundSteps=2",
+        ];
+
+        Assert.Equal(0, RunCommand.Create().Parse(arguments).Invoke());
+        Assert.Equal(0, RunCommand.Create().Parse(arguments).Invoke());
+
+        Assert.Single(traffic.Store.Versions("once"));
+        Directory.Delete(_folder.File("run"), recursive: true);
+        Assert.Equal(0, RunCommand.Create().Parse(arguments).Invoke());
+        Assert.Equal(2, traffic.Store.Versions("once").Count);
+    }
+
+    [Fact]
+    public void A_checkpoint_of_other_settings_has_an_exit_code_of_its_own()
+    {
+        TinyScorer.PublishBoth(traffic.Store);
+        string[] arguments =
+        [
+            "--recipe", "bond", "--episodes", traffic.Episodes, "--models", traffic.Store.Root, "--start", "student@1", "--steps", "2", "--limit", "0",
+            "--run", _folder.File("run"), "--resume", "--set", "Trainer:MaxTokens=5", "Trainer:Threads=1", "Trainer:RoundSteps=2",
+        ];
+
+        Assert.Equal(0, RunCommand.Create().Parse(arguments).Invoke());
+
+        Assert.Equal(TrainerProgram.CannotResume, RunCommand.Create().Parse([.. arguments, "Trainer:ClipNorm=2"]).Invoke());
+    }
+
+    [Fact]
+    public void Keys_by_which_a_server_watches_over_its_trainer_may_stand_in_the_same_section_and_none_has_two_meanings()
+    {
+        TinyScorer.PublishBoth(traffic.Store);
+        string[] arguments =
+        [
+            "--recipe", "bond", "--episodes", traffic.Episodes, "--models", traffic.Store.Root, "--start", "student@1", "--steps", "2", "--limit", "0",
+            "--run", _folder.File("run"), "--set", "Trainer:MaxTokens=5", "Trainer:Threads=1", "Trainer:Mode=Supervised", "Trainer:MinNewEpisodes=7",
+        ];
+
+        Assert.Equal(0, RunCommand.Create().Parse(arguments).Invoke());
+        Assert.Empty(TrainingOptions.Keys.Intersect(typeof(TrainerOptions).GetProperties().Select(property => property.Name)));
+    }
+
+    [Fact]
+    public async Task Two_processes_never_work_in_one_folder()
+    {
+        var token = TestContext.Current.CancellationToken;
+        using var first = RunFolder.Take(_folder.File("run"), resume: false, TimeSpan.Zero, TimeProvider.System, token);
+
+        var error = Assert.Throws<InvalidOperationException>(() => RunFolder.Take(_folder.File("run"), resume: true, TimeSpan.Zero, TimeProvider.System, token));
+        var waiting = Task.Run(() => RunFolder.Take(_folder.File("run"), resume: true, TimeSpan.FromMinutes(1), TimeProvider.System, token), token);
+        first.Dispose();
+        using var second = await waiting;
+
+        Assert.Contains("another trainer works in this folder", error.Message, StringComparison.Ordinal);
+        Assert.Equal(first.Identity, second.Identity);
     }
 
     [Fact]
@@ -77,7 +141,7 @@ public sealed class RunCommandTests(Traffic traffic) : IClassFixture<Traffic>, I
             "--set", "Trainer:MaxTokens=5", "Trainer:Threads=1", "Trainer:RoundSteps=2", "Trainer:EvaluateEvery=2", "Trainer:Stop:KlBudget=1e-9",
         ];
 
-        Assert.Equal(RunCommand.StoppedByBound, RunCommand.Create().Parse(arguments).Invoke());
+        Assert.Equal(TrainerProgram.StoppedByBound, RunCommand.Create().Parse(arguments).Invoke());
 
         Assert.DoesNotContain("nothing", traffic.Store.Names());
         var last = JsonNode.Parse(File.ReadLines(_folder.File("run/log.jsonl")).Last())!;

@@ -253,7 +253,7 @@ public sealed class TrainingLoopTests(Traffic traffic) : IClassFixture<Traffic>,
         var changed = Options("bond", steps: 3);
         changed.LearningRate = .1;
 
-        var error = Assert.Throws<InvalidOperationException>(() => Run(changed, traffic.Student, resume: true));
+        var error = Assert.Throws<ResumeException>(() => Run(changed, traffic.Student, resume: true));
 
         Assert.Contains("other options", error.Message, StringComparison.Ordinal);
     }

@@ -1,18 +1,22 @@
 using System.Diagnostics;
 
-namespace Serving.Demo;
+namespace Serving.Training;
 
-/// <summary>A process of ours that the demo starts and, at the latest when disposed, ends. Its output goes to one file.</summary>
-internal sealed class ChildProcess : IDisposable
+/// <summary>
+/// A process of ours that is started beside this one and, at the latest when disposed, ended. Its output goes to one file. Its input is a pipe that closes when
+/// this process ends, however it ends: a program that watches its input ends with us. Thread-safe.
+/// </summary>
+public sealed class ChildProcess : IDisposable
 {
     private readonly Process _process;
     private readonly StreamWriter _log;
     private readonly Lock _gate = new();
+    private long _lines;
 
     private ChildProcess(Process process, string log)
     {
         _process = process;
-        _log = new StreamWriter(log) { AutoFlush = true };
+        _log = new StreamWriter(log, append: true) { AutoFlush = true };
         LogPath = log;
         process.OutputDataReceived += (_, line) => Write(line.Data);
         process.ErrorDataReceived += (_, line) => Write(line.Data);
@@ -20,15 +24,47 @@ internal sealed class ChildProcess : IDisposable
 
     public string LogPath { get; }
 
+    public int Id => _process.Id;
+
     public bool HasExited => _process.HasExited;
 
     /// <summary>The last line that the process printed.</summary>
     public string LastLine { get; private set; } = "";
 
+    /// <summary>Lines that it has printed so far.</summary>
+    public long Lines => Interlocked.Read(ref _lines);
+
+    /// <summary>Bytes of memory that it holds now; 0 when it has ended.</summary>
+    public long ResidentBytes
+    {
+        get
+        {
+            try
+            {
+                _process.Refresh();
+                return _process.WorkingSet64;
+            }
+            catch (InvalidOperationException)
+            {
+                return 0;
+            }
+        }
+    }
+
     /// <param name="assembly">A program's .dll, run by the dotnet host of this process.</param>
+    /// <param name="arguments">Its arguments.</param>
+    /// <param name="environment">Variables beside those of this process.</param>
+    /// <param name="log">File that its output is appended to.</param>
+    /// <exception cref="System.ComponentModel.Win32Exception">There is no dotnet host to run it.</exception>
     public static ChildProcess Start(string assembly, IReadOnlyList<string> arguments, IReadOnlyDictionary<string, string> environment, string log)
     {
-        var start = new ProcessStartInfo(DotnetHost()) { RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false };
+        var start = new ProcessStartInfo(DotnetHost())
+        {
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            UseShellExecute = false,
+        };
         start.ArgumentList.Add(assembly);
         foreach (var argument in arguments)
         {
@@ -41,7 +77,17 @@ internal sealed class ChildProcess : IDisposable
         }
 
         var child = new ChildProcess(new Process { StartInfo = start }, log);
-        child._process.Start();
+        try
+        {
+            child._process.Start();
+        }
+        catch
+        {
+            child._log.Dispose();
+            child._process.Dispose();
+            throw;
+        }
+
         child._process.BeginOutputReadLine();
         child._process.BeginErrorReadLine();
         return child;
@@ -53,6 +99,9 @@ internal sealed class ChildProcess : IDisposable
         await _process.WaitForExitAsync(cancellationToken);
         return _process.ExitCode;
     }
+
+    /// <summary>Asks a program that watches its input to end.</summary>
+    public void CloseInput() => _process.StandardInput.Close();
 
     public void Dispose()
     {
@@ -86,6 +135,7 @@ internal sealed class ChildProcess : IDisposable
         lock (_gate)
         {
             LastLine = line;
+            _lines++;
             _log.WriteLine(line);
         }
     }

@@ -1,0 +1,88 @@
+using System.Globalization;
+using Microsoft.Extensions.Options;
+using Serving.Batch;
+using Serving.Experiments;
+using Serving.Generation;
+using Serving.Inference;
+using Serving.Models;
+using Serving.Onnx;
+using Serving.Scoring;
+
+namespace Serving.Comparison;
+
+/// <summary>
+/// "ab compare": both arms answer the prompts of a file, one after the other and each prompt in the other order than the last, so that processor time is an arm's own; the judge
+/// scores both answers.
+/// </summary>
+internal sealed class CompareRun : IDisposable
+{
+    private readonly CompareSettings _settings;
+    private readonly BatchHost _host;
+    private readonly ComparedArm _a;
+    private readonly ComparedArm _b;
+    private readonly Judge _judge;
+    private readonly ArmGenerator _generator;
+
+    /// <exception cref="ModelException">A model is missing or does not load.</exception>
+    /// <exception cref="ScorerException">A scorer cannot be loaded.</exception>
+    public CompareRun(CompareSettings settings, BatchHost host)
+    {
+        _settings = settings;
+        _host = host;
+        var store = host.Service<ModelStore>();
+        var (models, onnx, inference) = (Options<ModelOptions>(), Options<OnnxOptions>(), Options<InferenceOptions>());
+        _judge = Judge.Open(settings.Judge, store, host.Scorecards, host.Scoring, Math.Max(1, onnx.Threads));
+        _a = ComparedArm.Load(settings.A, settings.Candidates, store, models, onnx, inference);
+        _b = ComparedArm.Load(settings.B, settings.Candidates, store, models, onnx, inference);
+        _generator = new ArmGenerator(host.Service<GenerationRouter>(), host.Service<BestOfNGenerator>(), host.Service<DirectGenerator>(), TimeProvider.System);
+    }
+
+    public string A => _a.Name;
+
+    public string B => _b.Name;
+
+    /// <summary>The pairs, in the order of the prompts; B is the candidate, A the baseline.</summary>
+    public async IAsyncEnumerable<Pair> PairsAsync(
+        IReadOnlyList<ChatPrompt> prompts, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        var maker = new PairMaker(_judge, _host.Scorecards);
+        for (var i = 0; i < prompts.Count; i++)
+        {
+            var request = new GenerationRequest
+            {
+                Kind = AnswerKind.Chat,
+                Model = "",
+                Prompts = [prompts[i]],
+                Sampling = new SamplingParameters { Temperature = _settings.Temperature, TopP = _settings.TopP, MaxTokens = _settings.MaxTokens },
+                Store = false,
+            };
+            var seed = unchecked((ulong)(_settings.Seed + i));
+            var first = i % 2 == 0 ? _a : _b;
+            var answers = new Dictionary<ComparedArm, ArmAnswer>
+            {
+                [first] = await AnswerAsync(request, first, seed, cancellationToken),
+            };
+            var second = first == _a ? _b : _a;
+            answers[second] = await AnswerAsync(request, second, seed, cancellationToken);
+            yield return await maker.PairAsync(
+                (i + 1).ToString(CultureInfo.InvariantCulture), TimeProvider.System.GetUtcNow(), (answers[_b], _b.Name), (answers[_a], _a.Name), cancellationToken);
+        }
+    }
+
+    public void Dispose()
+    {
+        _judge.Dispose();
+        _a.Dispose();
+        _b.Dispose();
+    }
+
+    private async Task<ArmAnswer> AnswerAsync(GenerationRequest request, ComparedArm arm, ulong seed, CancellationToken cancellationToken)
+    {
+        var before = Environment.CpuUsage.TotalTime;
+        var answer = await _generator.AnswerAsync(request, arm.Candidates, seed, arm.Acquire(), cancellationToken);
+        return answer with { Processor = Environment.CpuUsage.TotalTime - before };
+    }
+
+    private T Options<T>()
+        where T : class => _host.Service<IOptions<T>>().Value;
+}
