@@ -19,6 +19,7 @@ return args switch
     ["rollouts", .. var rest] => RolloutBenchmark.Run(rest),
     ["swap", .. var rest] => SwapBenchmark.Run(rest),
     ["swap-parts", .. var rest] => SwapPartsBenchmark.Run(rest),
+    ["canary", .. var rest] => CanaryBenchmark.Run(rest),
     ["publish-kill", .. var rest] => PublishKillBenchmark.Run(rest),
     ["telemetry", .. var rest] => TelemetryBenchmark.Run(rest),
     ["load", .. var rest] => LoadBenchmark.Run(rest),
@@ -35,6 +36,6 @@ return args switch
 
 static int Usage()
 {
-    Console.Error.WriteLine("Usage: dotnet run -c Release --project perf/Serving.Benchmarks -- decode | prompt | soak | invariance | precision | score | batch | batch-kills | batch-memory | training | memory | rollouts | swap | swap-parts | publish-kill | beside-trainer | telemetry | load | overhead | append | crash | replay-age | gate | traffic | distil");
+    Console.Error.WriteLine("Usage: dotnet run -c Release --project perf/Serving.Benchmarks -- decode | prompt | soak | invariance | precision | score | batch | batch-kills | batch-memory | training | memory | rollouts | swap | swap-parts | canary | publish-kill | beside-trainer | telemetry | load | overhead | append | crash | replay-age | gate | traffic | distil");
     return 1;
 }

@@ -52,7 +52,7 @@ internal static class PublishKillBenchmark
 
             using var publisher = Process.Start(start)!;
             await publisher.StandardOutput.ReadLineAsync(cancellationToken);
-            var end = watch.Elapsed + TimeSpan.FromMilliseconds(random.NextDouble() * 150);
+            var end = watch.Elapsed + TimeSpan.FromMilliseconds(random.NextDouble() * 600);
             while (watch.Elapsed < end)
             {
                 Look(newest: 1);

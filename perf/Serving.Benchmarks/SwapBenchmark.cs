@@ -182,7 +182,7 @@ internal sealed class SwapRun(string models, string name, int clients, Cancellat
     }
 
     private Task<ServerProcess> StartAsync(TemporaryFolder folder, params string[] settings) =>
-        ServerProcess.StartAsync(folder.File("models"), folder.File("episodes"), cancellationToken, ["--Models:Gated=false", .. settings]);
+        ServerProcess.StartAsync(folder.File("models"), folder.File("episodes"), cancellationToken, ["--Experiments:Gate=Off", .. settings]);
 
     /// <summary>Texts of all requests from a server that has never had another version.</summary>
     private async Task<string[]> ColdAsync(bool changed)

@@ -38,7 +38,7 @@ root.Subcommands.Add(episodes);
 var ab = AbCommand.Create();
 ab.Subcommands.Add(CompareCommand.Create());
 root.Subcommands.Add(ab);
-root.Subcommands.Add(ModelsCommand.Create());
+root.Subcommands.Add(ModelsCommand.Create(builder => builder.AddExperiments().AddComparison()));
 
 var parsed = root.Parse(args);
 var invocation = new InvocationConfiguration();

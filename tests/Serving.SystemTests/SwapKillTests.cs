@@ -36,7 +36,7 @@ public sealed partial class SwapKillTests : IDisposable
         for (var life = 0; life <= actions.Length; life++)
         {
             await using var server = await ServerProcess.StartAsync(
-                _store.Root, _folder.File("episodes"), Token, "--Models:Gated=true", "--Models:PollInterval=00:00:00.05", "--Models:MaxCanaryDivergence=0",
+                _store.Root, _folder.File("episodes"), Token, "--Experiments:Gate=Manual", "--Models:PollInterval=00:00:00.05", "--Models:MaxCanaryDivergence=0",
                 "--Admin:Url=http://127.0.0.1:0", $"--Admin:ApiKeys:0={Key}");
             using var client = server.CreateClient();
             await ReadyAsync(client, server);

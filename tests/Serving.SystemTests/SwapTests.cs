@@ -14,6 +14,7 @@ public sealed class SwapTests
 
     private static readonly Dictionary<string, string> _settings = new()
     {
+        ["Experiments:Gate"] = "Off",
         ["Models:PollInterval"] = "00:00:00.05",
         ["Inference:PrefixCacheTokens"] = "4096",
     };

@@ -107,8 +107,13 @@ public sealed class BatchHost : IDisposable
     public T Service<T>()
         where T : notnull => _host.Services.GetRequiredService<T>();
 
-    /// <summary>Content digest of the newest version of a policy; null when there is none.</summary>
-    public string? PolicyDigest(string name) => Service<ModelStore>().Latest(name)?.Manifest.Digest;
+    /// <summary>Content digest of the version that a policy's name means; null when there is none.</summary>
+    public string? PolicyDigest(string name)
+    {
+        var store = Service<ModelStore>();
+        var current = Service<VersionActions>().CurrentOf(name);
+        return store.Versions(name).FirstOrDefault(version => version.Number == current)?.Manifest.Digest;
+    }
 
     /// <summary>Runs what needs the policies, a few at a time.</summary>
     /// <exception cref="BatchException">They cannot be loaded.</exception>

@@ -42,7 +42,7 @@ public sealed class ModelOptions
     /// own answers, in nats an answer. 0 = not compared. A version that a decision names is not compared either.
     /// </summary>
     [Range(0, 1e6)]
-    public double MaxCanaryDivergence { get; set; } = 40;
+    public double MaxCanaryDivergence { get; set; } = 20;         // perf "canary": distilled versions 0.5 to 5, another architecture 10, half noise 36
 
     /// <summary>Whether newer versions of a name wait for a decision.</summary>
     public bool IsGated(string name) => Gated && name == Distilled;

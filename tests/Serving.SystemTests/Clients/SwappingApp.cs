@@ -9,7 +9,7 @@ namespace Serving.SystemTests.Clients;
 /// <summary>A server whose student is replaced while a client sends requests to it.</summary>
 internal sealed class SwappingApp : IAsyncDisposable
 {
-    private static readonly Dictionary<string, string> _settings = new() { ["Models:PollInterval"] = "00:00:00.05" };
+    private static readonly Dictionary<string, string> _settings = new() { ["Models:PollInterval"] = "00:00:00.05", ["Experiments:Gate"] = "Off" };
 
     private readonly ServingApp _app = new(_settings);
 

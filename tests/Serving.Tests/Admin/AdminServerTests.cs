@@ -17,7 +17,7 @@ public sealed class AdminServerTests
     {
         ["Admin:Url"] = "http://127.0.0.1:0",
         ["Admin:ApiKeys:0"] = Key,
-        ["Models:Gated"] = "true",
+        ["Experiments:Gate"] = "Manual",
         ["Models:PollInterval"] = "00:00:00.05",
     };
 

@@ -8,7 +8,7 @@ namespace Serving.Tests.Inference;
 
 public sealed class CanaryTests : IDisposable
 {
-    private const double Bound = 40;
+    private const double Bound = 20;
 
     private static readonly int[] _allTokens = [.. Enumerable.Range(0, TinyPolicy.Config.VocabularySize)];
     private static readonly OnnxOptions _session = new() { Threads = 1 };
@@ -42,7 +42,7 @@ public sealed class CanaryTests : IDisposable
         var e = Assert.Throws<ModelException>(() => new Canary(Bound).Try(reversed, inUse, Cancellation));
 
         Assert.Contains("student@2 answers unlike student@1, which is in use", e.Message, StringComparison.Ordinal);
-        Assert.Contains("Models:MaxCanaryDivergence = 40", e.Message, StringComparison.Ordinal);
+        Assert.Contains("Models:MaxCanaryDivergence = 20", e.Message, StringComparison.Ordinal);
         Assert.Null(new Canary(0).Try(reversed, inUse, Cancellation));
         Assert.Null(new Canary(Bound).Try(reversed, null, Cancellation));
     }
