@@ -89,10 +89,7 @@ public sealed partial class Gatekeeper(
 
     private GateRules Rules(ModelFolder version)
     {
-        // The how-manieth comparison of this name it is: those that have a log, and versions before it.
-        var before = PairLog.Candidates(_options.Root).Select(ModelId.Parse)
-            .Count(id => id.Name == version.Manifest.Name && id.Version < version.Number);
-        return GateRules.Of(_options, before + 1, generation.Value.Candidates, KlOf(version));
+        return GateRules.Of(_options, PairLog.Comparison(_options.Root, version.Id), generation.Value.Candidates, KlOf(version));
     }
 
     /// <summary>The divergence from its reference that the trainer has measured; null when it has not.</summary>

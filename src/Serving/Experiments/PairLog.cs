@@ -66,7 +66,14 @@ public sealed partial class PairLog : IDisposable
     public static IReadOnlyList<string> Candidates(string root) => !Directory.Exists(root)
         ? []
         : [.. Directory.EnumerateFiles(root, "*" + Extension).Select(Path.GetFileNameWithoutExtension).OfType<string>().Where(name => Names().IsMatch(name))
-            .OrderBy(name => name.Split('@')[0], StringComparer.Ordinal).ThenBy(name => int.Parse(name.Split('@')[1], System.Globalization.CultureInfo.InvariantCulture))];
+            .OrderBy(name => Split(name).Name, StringComparer.Ordinal).ThenBy(name => Split(name).Version)];
+
+    /// <summary>The how-manieth version of its name a candidate is that is compared, from 1: versions before it that have pairs come first.</summary>
+    public static int Comparison(string root, string candidate)
+    {
+        var (name, version) = Split(candidate);
+        return 1 + Candidates(root).Select(Split).Count(other => other.Name == name && other.Version < version);
+    }
 
     public void Dispose()
     {
@@ -82,6 +89,9 @@ public sealed partial class PairLog : IDisposable
             _lock = null;
         }
     }
+
+    private static (string Name, int Version) Split(string candidate) =>
+        (candidate.Split('@')[0], int.Parse(candidate.Split('@')[1], System.Globalization.CultureInfo.InvariantCulture));
 
     internal static string PathOf(string root, string candidate) => Names().IsMatch(candidate)
         ? Path.Combine(root, candidate + Extension)
