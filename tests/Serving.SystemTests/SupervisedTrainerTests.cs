@@ -99,6 +99,18 @@ public sealed partial class SupervisedTrainerTests : IDisposable
     }
 
     [Fact]
+    public async Task A_second_server_over_the_same_runs_says_so_and_serves()
+    {
+        await using var first = await SupervisedServer.StartAsync(_folder, Token);
+        await first.UntilAsync(() => Task.FromResult(File.Exists(_folder.File("training/supervisor.lock"))), Token);
+
+        await using var second = await SupervisedServer.StartAsync(_folder, Token, "--Episodes:Root=" + _folder.File("others"));
+
+        await second.PrintedAsync("supervisor.lock cannot be taken", Token);
+        Assert.Equal("student@1", await second.DistilledAsync(Token));
+    }
+
+    [Fact]
     public async Task A_trainer_ends_with_a_server_that_is_killed_and_the_next_server_goes_on_with_its_run()
     {
         Process trainer;

@@ -11,6 +11,10 @@ namespace Serving.Generation;
 /// </summary>
 internal sealed class RequestTelemetry : IDisposable
 {
+    /// <summary>An array for each reason, since every candidate has one.</summary>
+    private static readonly string[][] _reasons =
+        [.. Enum.GetValues<FinishReason>().Order().Select(reason => (string[])[AnswerFormat.Reason(reason)])];
+
     private readonly long _begun = Stopwatch.GetTimestamp();
     private readonly Activity? _span;
     private TagList _tags;
@@ -49,16 +53,16 @@ internal sealed class RequestTelemetry : IDisposable
 
         var sampling = job.SamplingOf(job.Prompts[0]);
         _span.DisplayName = $"{_span.OperationName} {request.Model}";
-        _span.SetTag(GenAi.RequestModel, request.Model)
-            .SetTag(GenAi.ResponseModel, job.PolicyId)
-            .SetTag(GenAi.ResponseId, job.Id)
-            .SetTag(GenAi.RequestChoiceCount, request.Answers)
-            .SetTag(GenAi.RequestSeed, unchecked((long)sampling.Seed))
-            .SetTag(GenAi.RequestTemperature, sampling.Temperature)
-            .SetTag(GenAi.RequestTopK, sampling.TopK)
-            .SetTag(GenAi.RequestTopP, sampling.TopP)
-            .SetTag(GenAi.RequestMaxTokens, sampling.MaxTokens)
-            .SetTag(GenAi.InputTokens, _promptTokens);
+        _span.AddTag(GenAi.RequestModel, request.Model)
+            .AddTag(GenAi.ResponseModel, job.PolicyId)
+            .AddTag(GenAi.ResponseId, job.Id)
+            .AddTag(GenAi.RequestChoiceCount, request.Answers)
+            .AddTag(GenAi.RequestSeed, unchecked((long)sampling.Seed))
+            .AddTag(GenAi.RequestTemperature, sampling.Temperature)
+            .AddTag(GenAi.RequestTopK, sampling.TopK)
+            .AddTag(GenAi.RequestTopP, sampling.TopP)
+            .AddTag(GenAi.RequestMaxTokens, sampling.MaxTokens)
+            .AddTag(GenAi.InputTokens, _promptTokens);
         if (job.Candidates is { } count)
         {
             _span.SetTag(GenAi.Candidates, count);
@@ -119,9 +123,9 @@ internal sealed class RequestTelemetry : IDisposable
         }
 
         var span = Telemetry.Activities.StartActivity("sample", ActivityKind.Internal, request.Context, startTime: At(candidate.Times.First));
-        return span?.SetTag(GenAi.CandidateIndex, candidate.Index)
-            .SetTag(GenAi.OutputTokens, candidate.Tokens.Length)
-            .SetTag(GenAi.FinishReasons, new[] { AnswerFormat.Reason(candidate.FinishReason) })
+        return span?.AddTag(GenAi.CandidateIndex, candidate.Index)          // unlike SetTag it looks for no earlier value
+            .AddTag(GenAi.OutputTokens, candidate.Tokens.Length)
+            .AddTag(GenAi.FinishReasons, _reasons[(int)candidate.FinishReason])
             .SetEndTime(At(candidate.Times.Last).UtcDateTime);
     }
 

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Diagnostics;
 using Microsoft.AspNetCore.Http;
 
@@ -16,6 +17,9 @@ public static class Telemetry
     public const string ErrorType = "error.type";
 
     public static ActivitySource Activities { get; } = new(Name);
+
+    /// <summary>Names of spans with a subject, each joined once.</summary>
+    private static readonly ConcurrentDictionary<(string Name, string Subject), string> _joined = new();
 
     /// <summary>The span of a request, or a child of it, in whose context the caller runs; null outside of one that is traced.</summary>
     public static Activity? Current => Activity.Current is { IsAllDataRequested: true } current && ReferenceEquals(current.Source, Activities) ? current : null;
@@ -48,8 +52,9 @@ public static class Telemetry
 
     /// <summary>
     /// A span below <see cref="Current"/>, current itself until it is disposed; null where nothing is traced. <paramref name="subject"/> follows
-    /// the name, apart because joining both costs memory that a request without a trace need not spend.
+    /// the name and is one of a few, such as a scorer.
     /// </summary>
-    public static Activity? Begin(string name, string? subject = null) =>
-        Current is null ? null : Activities.StartActivity(subject is null ? name : $"{name} {subject}");
+    public static Activity? Begin(string name, string? subject = null) => Current is null
+        ? null
+        : Activities.StartActivity(subject is null ? name : _joined.GetOrAdd((name, subject), static both => $"{both.Name} {both.Subject}"));
 }

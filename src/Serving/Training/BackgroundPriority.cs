@@ -26,15 +26,16 @@ internal static partial class BackgroundPriority
                 return;
             }
 
-            File.WriteAllText($"/proc/{process}/oom_score_adj", FirstToGo);
             foreach (var thread in Directory.EnumerateDirectories($"/proc/{process}/task"))
             {
                 _ = SetPriority(OfThread, uint.Parse(Path.GetFileName(thread.AsSpan()), null), nice);
             }
+
+            File.WriteAllText($"/proc/{process}/oom_score_adj", FirstToGo);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException or InvalidOperationException)
         {
-            // It has ended.
+            // It has ended, or this system keeps such files to itself.
         }
     }
 

@@ -12,6 +12,7 @@ public sealed class ChildProcess : IDisposable
     private readonly StreamWriter _log;
     private readonly Lock _gate = new();
     private long _lines;
+    private bool _isDisposed;
 
     private ChildProcess(Process process, string log)
     {
@@ -118,7 +119,15 @@ public sealed class ChildProcess : IDisposable
         _process.Dispose();
         lock (_gate)
         {
-            _log.Dispose();
+            _isDisposed = true;
+            try
+            {
+                _log.Dispose();
+            }
+            catch (IOException)
+            {
+                // The disk is full.
+            }
         }
     }
 
@@ -136,7 +145,17 @@ public sealed class ChildProcess : IDisposable
         {
             LastLine = line;
             _lines++;
-            _log.WriteLine(line);
+            try
+            {
+                if (!_isDisposed)
+                {
+                    _log.WriteLine(line);
+                }
+            }
+            catch (IOException)
+            {
+                // The disk is full. This runs on a thread of the pool, where an exception would end the process.
+            }
         }
     }
 }

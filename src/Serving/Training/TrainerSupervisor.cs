@@ -26,14 +26,15 @@ internal sealed partial class TrainerSupervisor(
     private readonly string _root = Path.GetFullPath(options.Value.Root);
     private readonly TrainerProcess _trainer = new(options.Value, time);
     private TrainingLedger _ledger = new(0, 0, null);
+    private long _lastRun;
 
     public TrainerState State { get; private set; }
 
     /// <summary>Episodes logged since the last run began.</summary>
     public long NewEpisodes => Math.Max(0, episodes.Count - _ledger.Episodes);
 
-    /// <summary>When the last run of this process ended; null = none has.</summary>
-    public DateTimeOffset? LastRun { get; private set; }
+    /// <summary>When the last run of this process ended, Unix time in seconds; 0 = none has.</summary>
+    public long LastRun => Volatile.Read(ref _lastRun);
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
@@ -77,7 +78,7 @@ internal sealed partial class TrainerSupervisor(
     private async Task SuperviseAsync(string program, CancellationToken cancellationToken)
     {
         DurableFile.CreateFolder(_root);
-        using var ours = new FileStream(Path.Combine(_root, LockFile), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+        using var ours = Lock();
         _ledger = TrainingLedger.Read(_root);
         while (true)
         {
@@ -85,6 +86,19 @@ internal sealed partial class TrainerSupervisor(
             Open(start, teacher);
             await FinishAsync(program, cancellationToken);
             TrainingLedger.Prune(_root);
+        }
+    }
+
+    private FileStream Lock()
+    {
+        try
+        {
+            return new FileStream(Path.Combine(_root, LockFile), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+        }
+        catch (IOException e)
+        {
+            throw new IOException(
+                $"{LockFile} cannot be taken ({e.Message}). If another server trains there, set {TrainingOptions.Section}:{nameof(TrainingOptions.Root)} to a folder of this one's own.", e);
         }
     }
 
@@ -195,7 +209,7 @@ internal sealed partial class TrainerSupervisor(
     {
         _ledger = _ledger with { Open = null };
         _ledger.Write(_root);
-        LastRun = time.GetUtcNow();
+        Volatile.Write(ref _lastRun, time.GetUtcNow().ToUnixTimeSeconds());
         TrainingTelemetry.Ended(end);
         if (end is TrainerEnd.Finished or TrainerEnd.StoppedByBound)
         {

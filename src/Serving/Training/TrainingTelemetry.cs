@@ -22,7 +22,7 @@ internal static class TrainingTelemetry
         _meter.CreateObservableGauge(
             "serving.trainer.new_episodes", () => Read(supervisor => supervisor.NewEpisodes), "{episode}", "Episodes logged since the last run began.");
         _meter.CreateObservableGauge(
-            "serving.trainer.last_run", () => Read(supervisor => supervisor.LastRun?.ToUnixTimeSeconds() ?? 0), "s", "When the last run of this process ended, Unix time; 0 = none has.");
+            "serving.trainer.last_run", () => Read(supervisor => supervisor.LastRun), "s", "When the last run of this process ended, Unix time; 0 = none has.");
     }
 
     public static void Watch(TrainerSupervisor supervisor) => _supervisors.TryAdd(supervisor, true);
