@@ -41,13 +41,13 @@ public sealed partial class Gatekeeper(
         var state = gate.State();
         if (_options.Gate == GateMode.Automatic && state.IsFinal)
         {
-            Decide(version, state);
+            Decide(version, gate, state);
         }
 
         return state;
     }
 
-    private void Decide(ModelFolder version, GateState state)
+    private void Decide(ModelFolder version, PromotionGate gate, GateState state)
     {
         var (name, number) = (version.Manifest.Name, version.Number);
         var kind = state.Decision switch
@@ -57,17 +57,17 @@ public sealed partial class Gatekeeper(
             _ => DecisionKind.Hold,
         };
         var reason = string.Join(' ', state.Reasons);
-        decisions.Append(name, new Decision(kind, number, Name, reason) { Inputs = Inputs(version, state) });
+        decisions.Append(name, new Decision(kind, number, Name, reason) { Inputs = Inputs(version, gate, state) });
         watcher.LookNow(name);
         Log.Decided(logger, kind, version.Id, state.N, state.Mean, state.Lower, state.Upper, reason);
     }
 
     /// <summary>Rules and figures: with the pair log, all that it takes to decide again.</summary>
-    private JsonObject Inputs(ModelFolder version, GateState state) => new()
+    private static JsonObject Inputs(ModelFolder version, PromotionGate gate, GateState state) => new()
     {
         ["candidate"] = version.Id,
         ["digest"] = version.Manifest.Digest,
-        [GateFiles.Rules] = GateFiles.ToJson(Rules(version)),
+        [GateFiles.Rules] = GateFiles.ToJson(gate.Rules),
         [GateFiles.State] = GateFiles.ToJson(state),
     };
 

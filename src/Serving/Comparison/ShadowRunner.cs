@@ -105,11 +105,14 @@ internal sealed partial class ShadowRunner(
                 continue;                                              // it was swapped out meanwhile
             }
 
+            var assignment = answered.Assignment?.Experiment == version.Id ? answered.Assignment : null;
             var pair = await maker.PairAsync($"{answered.Id}", time.GetUtcNow(), (candidate, version.Id), baseline, cancellationToken);
             gatekeeper.Add(version, pair with
             {
                 IsPromoted = isPromoted,
                 CandidateWasSeen = answered.Policy == version.Id,
+                CandidateShare = assignment?.DistilledShare,
+                CallerKey = assignment?.Key,
             });
             ComparisonTelemetry.Pairs.Add(1);
         }

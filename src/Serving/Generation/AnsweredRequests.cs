@@ -1,4 +1,5 @@
 using System.Threading.Channels;
+using Serving.Experiments;
 
 namespace Serving.Generation;
 
@@ -8,7 +9,11 @@ namespace Serving.Generation;
 /// <param name="Policy">"name@version" that answered.</param>
 /// <param name="Result">All candidates, and which of them went out.</param>
 /// <param name="Duration">From the request's arrival to its whole answer.</param>
-public sealed record AnsweredRequest(string Id, GenerationRequest Request, string Policy, GenerationResult Result, TimeSpan Duration);
+public sealed record AnsweredRequest(string Id, GenerationRequest Request, string Policy, GenerationResult Result, TimeSpan Duration)
+{
+    /// <summary>Which arm "auto" stood for; null when the request named what it wanted.</summary>
+    public Assignment? Assignment { get; init; }
+}
 
 /// <summary>
 /// Hands answered requests to whoever compares arms in the background. Offering never waits and costs nothing while nobody has asked (<see cref="Open"/>); when more come in than
@@ -35,7 +40,7 @@ public sealed class AnsweredRequests
     {
         if (_isWanted?.Invoke(job.Id) == true)
         {
-            _waiting.Writer.TryWrite(new AnsweredRequest(job.Id, job.Request, job.PolicyId, result, duration));
+            _waiting.Writer.TryWrite(new AnsweredRequest(job.Id, job.Request, job.PolicyId, result, duration) { Assignment = job.Assignment });
         }
     }
 }
