@@ -114,7 +114,7 @@ internal static partial class BesideTrainerBenchmark
         var waiting = Stopwatch.StartNew();
         while (Steps(log) < steps)
         {
-            if (waiting.Elapsed > TimeSpan.FromMinutes(3))
+            if (waiting.Elapsed > TimeSpan.FromMinutes(10))
             {
                 throw new InvalidOperationException($"The trainer does not learn. The server said:\n{server.Output}");
             }
