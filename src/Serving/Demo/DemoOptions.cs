@@ -19,8 +19,8 @@ internal sealed record DemoOptions
 
     public int Steps { get; init; } = 80;
 
-    /// <summary>How much lower than Best-of-N's the judge's mean score of the distilled policy may be.</summary>
-    public double Margin { get; init; } = 0.1;
+    /// <summary>How much lower than Best-of-N's the judge's mean score of the distilled policy may be, and the support by the source; wide, since a demo learns from few requests.</summary>
+    public double Margin { get; init; } = 0.15;
 
     /// <summary>Prompts to compare on, unless the gate decides before.</summary>
     public int MostPairs { get; init; } = 1500;

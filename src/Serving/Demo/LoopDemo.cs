@@ -69,13 +69,15 @@ internal sealed class LoopDemo(DemoOptions options, DemoScreen screen, TimeProvi
 
     private string Episodes => Path.Combine(options.Work, "episodes");
 
+    private string Margin => options.Margin.ToString(CultureInfo.InvariantCulture);
+
     private ChildProcess StartServer(Uri address) => ChildProcess.Start(
         options.Server,
         [
             "serve", "--Urls", address.ToString(), "--Models:Root", _store.Root, "--Episodes:Root", Episodes, "--Models:PollInterval", "00:00:00.2",
             "--Generation:Candidates", $"{options.Candidates}",
             "--Experiments:Root", Experiments, "--Experiments:Gate", "Automatic", "--Experiments:ShadowShare", "1",
-            "--Experiments:Margin", options.Margin.ToString(CultureInfo.InvariantCulture),
+            "--Experiments:Margin", Margin, "--Experiments:Guardrails:Support", Margin, "--Experiments:Guardrails:Contradiction", Margin,
             "--Trainer:Mode", "External",                              // the demo starts the trainer itself, to show its progress
         ],
         new Dictionary<string, string>(),

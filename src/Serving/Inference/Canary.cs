@@ -62,13 +62,14 @@ internal sealed class Canary(double maxDivergence)
     private static Candidate[][] Answers(
         LoadedPolicy policy, int[][] prompts, double temperature, int candidates, CancellationToken cancellationToken)
     {
-        var requests = prompts.Select((prompt, i) => policy.Engine.SampleAsync(
-            new SampleRequest(prompt, new SamplingParameters { Temperature = (float)temperature, MaxTokens = MaxTokens, Seed = (ulong)i }, candidates),
-            null,
-            cancellationToken));
+        var atOnce = Math.Max(1, policy.Engine.QueueLimit / candidates);
         try
         {
-            return Task.WhenAll(requests).GetAwaiter().GetResult();
+            return [.. prompts.Index().Chunk(atOnce).SelectMany(some => Task.WhenAll(some.Select(prompt => policy.Engine.SampleAsync(
+                new SampleRequest(
+                    prompt.Item, new SamplingParameters { Temperature = (float)temperature, MaxTokens = MaxTokens, Seed = (ulong)prompt.Index }, candidates),
+                null,
+                cancellationToken))).GetAwaiter().GetResult())];
         }
         catch (Exception e) when (e is InferenceFailedException or InvalidRequestException)
         {

@@ -25,6 +25,7 @@ public sealed class PolicyEngine : IDisposable
     {
         _decoder = decoder;
         _time = time ?? TimeProvider.System;
+        QueueLimit = options.QueueLimit;
         _queue = new AdmissionQueue(options.QueueLimit);
         _loop = new EngineLoop(decoder, _queue, options, [.. endTokens], bytesOf);
         _thread = new Thread(_loop.Run) { IsBackground = true, Name = "policy engine" };
@@ -33,6 +34,9 @@ public sealed class PolicyEngine : IDisposable
 
     /// <summary>False once the engine thread has failed: every request is then refused, and the policy must be loaded again.</summary>
     public bool Healthy => _loop.Healthy;
+
+    /// <summary>Candidates that may wait for a row; requests beyond it are refused.</summary>
+    public int QueueLimit { get; }
 
     /// <summary>Counters of this engine at this moment.</summary>
     public EngineStatistics Statistics => _loop.Statistics;
