@@ -164,6 +164,7 @@ public sealed class EngineFailureTests(PolicyFixture policy) : IClassFixture<Pol
         await Until(() => engine.Statistics.Steps == 2);
 
         var dispose = Task.Run(engine.Dispose, _token);
+        await Until(() => engine.SampleAsync(_request, null, _token).IsFaulted);      // it has begun: nothing may finish before
         gate.Open();
         await dispose;
 
