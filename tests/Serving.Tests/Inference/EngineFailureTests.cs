@@ -164,7 +164,7 @@ public sealed class EngineFailureTests(PolicyFixture policy) : IClassFixture<Pol
         await Until(() => engine.Statistics.Steps == 2);
 
         var dispose = Task.Run(engine.Dispose, _token);
-        await Until(() => engine.SampleAsync(_request, null, _token).IsFaulted);      // it has begun: nothing may finish before
+        await Until(() => Refuses(engine));                   // it has begun: nothing may finish before
         gate.Open();
         await dispose;
 
@@ -172,6 +172,19 @@ public sealed class EngineFailureTests(PolicyFixture policy) : IClassFixture<Pol
         await Assert.ThrowsAsync<InferenceFailedException>(() => queued);
         await Assert.ThrowsAsync<InferenceFailedException>(() => engine.SampleAsync(_request, null, _token));
         engine.Dispose();
+    }
+
+    private bool Refuses(PolicyEngine engine)
+    {
+        try
+        {
+            _ = engine.SampleAsync(_request, null, _token);
+            return false;
+        }
+        catch (InferenceFailedException)
+        {
+            return true;
+        }
     }
 
     [Fact]
