@@ -11,11 +11,13 @@ namespace Serving.Experiments;
 /// What "auto" answered, as lines of exposures.jsonl below <see cref="ExperimentOptions.Root"/>. Adding never waits: lines are written in the background within a moment (they
 /// survive the process, the last ones not a power cut), and under a load that the disk cannot follow some are left out and counted. Thread-safe.
 /// </summary>
-public sealed partial class ExposureLog(IOptions<ExperimentOptions> options, ILogger<ExposureLog> logger) : BackgroundService
+public sealed partial class ExposureLog(IOptions<ExperimentOptions> options, TimeProvider time, ILogger<ExposureLog> logger) : BackgroundService
 {
     private const string FileName = "exposures.jsonl";
     private const int MostWaiting = 65_536;
     private const int MostRemembered = 100_000;
+
+    private static readonly TimeSpan _pauseAfterFailure = TimeSpan.FromSeconds(1);
 
     private readonly Channel<Exposure> _waiting = Channel.CreateBounded<Exposure>(
         new BoundedChannelOptions(MostWaiting) { FullMode = BoundedChannelFullMode.Wait, SingleReader = true });
@@ -23,6 +25,7 @@ public sealed partial class ExposureLog(IOptions<ExperimentOptions> options, ILo
     private readonly ConcurrentDictionary<string, byte> _known = new(StringComparer.Ordinal);
     private readonly ConcurrentQueue<string> _order = new();
     private long _lost;
+    private bool _isFailing;
 
     /// <summary>Exposures that were left out because too many waited.</summary>
     public long Lost => Interlocked.Read(ref _lost);
@@ -93,14 +96,17 @@ public sealed partial class ExposureLog(IOptions<ExperimentOptions> options, ILo
     public override async Task StopAsync(CancellationToken cancellationToken)
     {
         await base.StopAsync(cancellationToken);
-        Write();
+        _ = Write();
     }
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         while (await _waiting.Reader.WaitToReadAsync(stoppingToken))
         {
-            Write();
+            if (!Write())
+            {
+                await Task.Delay(_pauseAfterFailure, time, stoppingToken);
+            }
         }
     }
 
@@ -157,21 +163,42 @@ public sealed partial class ExposureLog(IOptions<ExperimentOptions> options, ILo
         }
     }
 
-    private void Write()
+    /// <summary>False when the disk refuses: what waits is tried again. One caller at a time.</summary>
+    private bool Write()
     {
+        if (_waiting.Reader.Count == 0)
+        {
+            return true;
+        }
+
         try
         {
             Directory.CreateDirectory(options.Value.Root);
+            if (_isFailing)
+            {
+                CutTornLine(Path.Combine(options.Value.Root, FileName));
+            }
+
             using var file = new FileStream(Path.Combine(options.Value.Root, FileName), FileMode.Append, FileAccess.Write, FileShare.ReadWrite | FileShare.Delete);
-            while (_waiting.Reader.TryRead(out var exposure))
+            while (_waiting.Reader.TryPeek(out var exposure))
             {
                 file.Write([.. JsonSerializer.SerializeToUtf8Bytes(exposure, ExposureJson.Default.Exposure), (byte)'\n']);
+                _waiting.Reader.TryRead(out _);
             }
+
+            _isFailing = false;
+            return true;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            // Answers matter more than their count: what waits is tried again with the next.
-            Log.CannotWrite(logger, options.Value.Root, e.Message);
+            // Answers matter more than their count.
+            if (!_isFailing)
+            {
+                Log.CannotWrite(logger, options.Value.Root, e.Message);
+            }
+
+            _isFailing = true;
+            return false;
         }
     }
 

@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;
 using Serving.Experiments;
@@ -59,6 +60,44 @@ public sealed class ExposureLogTests : IDisposable
         Assert.Contains("exposures.jsonl, line 2", error.Message);
     }
 
+    [Fact]
+    public async Task A_disk_that_refuses_is_told_once_and_what_waits_is_written_later()
+    {
+        var (time, lines) = (new ManualTime(), new CapturedLog());
+        var root = _folder.File("root");
+        File.WriteAllText(root, "a file in the folder's place");
+        using var log = new ExposureLog(
+            Options.Create(new ExperimentOptions { Root = root }), time, new LoggerFactory([lines]).CreateLogger<ExposureLog>());
+        await log.StartAsync(TestContext.Current.CancellationToken);
+        log.Add(Exposure(1));
+        while (lines.Lines.Count == 0)
+        {
+            await Task.Delay(5, TestContext.Current.CancellationToken);
+        }
+
+        log.Add(Exposure(2));
+        await Task.Delay(100, TestContext.Current.CancellationToken);
+        Assert.Single(lines.Lines);
+
+        File.Delete(root);
+        while (ExposureLog.Read(root).Count() < 2)
+        {
+            time.Advance(TimeSpan.FromMinutes(1));
+            await Task.Delay(5, TestContext.Current.CancellationToken);
+        }
+
+        Assert.Equal([Exposure(1), Exposure(2)], ExposureLog.Read(root));
+        await log.StopAsync(CancellationToken.None);
+    }
+
+    [Fact]
+    public async Task Nothing_to_tell_leaves_no_file()
+    {
+        await WithLogAsync(_ => { });
+
+        Assert.False(File.Exists(File1));
+    }
+
     public void Dispose() => _folder.Dispose();
 
     private string File1 => _folder.File("exposures.jsonl");
@@ -68,7 +107,7 @@ public sealed class ExposureLogTests : IDisposable
 
     private async Task WithLogAsync(Action<ExposureLog> use)
     {
-        using var log = new ExposureLog(Options.Create(new ExperimentOptions { Root = _folder.Path }), NullLogger<ExposureLog>.Instance);
+        using var log = new ExposureLog(Options.Create(new ExperimentOptions { Root = _folder.Path }), TimeProvider.System, NullLogger<ExposureLog>.Instance);
         await log.StartAsync(TestContext.Current.CancellationToken);
         use(log);
         await log.StopAsync(CancellationToken.None);
