@@ -14,6 +14,7 @@ namespace Serving.Comparison;
 public sealed partial class Gatekeeper(
     PairLog pairs,
     DecisionLog decisions,
+    VersionActions actions,
     ModelWatcher watcher,
     IOptions<ExperimentOptions> options,
     IOptions<GenerationOptions> generation,
@@ -57,7 +58,7 @@ public sealed partial class Gatekeeper(
             _ => DecisionKind.Hold,
         };
         var reason = string.Join(' ', state.Reasons);
-        decisions.Append(name, new Decision(kind, number, Name, reason) { Inputs = Inputs(version, gate, state) });
+        decisions.Append(name, new Decision(kind, number, Name, reason) { From = actions.CurrentOf(name), Inputs = Inputs(version, gate, state) });
         watcher.LookNow(name);
         Log.Decided(logger, kind, version.Id, state.N, state.Mean, state.Lower, state.Upper, reason);
     }
@@ -87,14 +88,8 @@ public sealed partial class Gatekeeper(
         return gate;
     }
 
-    private GateRules Rules(ModelFolder version)
-    {
-        return GateRules.Of(_options, PairLog.Comparison(_options.Root, version.Id), generation.Value.Candidates, KlOf(version));
-    }
-
-    /// <summary>The divergence from its reference that the trainer has measured; null when it has not.</summary>
-    private static double? KlOf(ModelFolder version) =>
-        version.Manifest.Figures?["after"] is JsonObject after && after["kl"] is JsonValue value && value.TryGetValue<double>(out var kl) ? kl : null;
+    private GateRules Rules(ModelFolder version) =>
+        GateRules.Of(_options, PairLog.Comparison(_options.Root, version.Id), generation.Value.Candidates, GateRules.KlOf(version.Manifest));
 
     private static partial class Log
     {

@@ -1,4 +1,3 @@
-using System.Text.Json.Nodes;
 using Serving.Models;
 
 namespace Serving.Experiments;
@@ -80,7 +79,7 @@ public sealed class ExperimentReports(ModelStore store, DecisionLog decisions, E
         try
         {
             var folder = Path.Combine(store.Root, NameOf(candidate), candidate[(NameOf(candidate).Length + 1)..]);
-            return ModelManifest.Read(folder).Figures?["after"] is JsonObject after && after["kl"] is JsonValue value && value.TryGetValue<double>(out var kl) ? kl : null;
+            return GateRules.KlOf(ModelManifest.Read(folder));
         }
         catch (Exception e) when (e is ModelException or IOException or UnauthorizedAccessException)
         {

@@ -1,3 +1,6 @@
+using System.Text.Json.Nodes;
+using Serving.Models;
+
 namespace Serving.Experiments;
 
 /// <summary>All that a gate's verdict depends on beside the pairs; it is kept with each decision, so that the decision can be made again. Immutable.</summary>
@@ -46,6 +49,10 @@ public sealed record GateRules
         KlBudget = options.KlBudget ?? (candidates > 1 ? KlRoom * BestOfNKl(candidates) : null),
         MustBeCheaper = options.MustBeCheaper,
     };
+
+    /// <summary>The divergence of a version from its reference, in nats per answer, as the trainer has measured it; null when it has not.</summary>
+    public static double? KlOf(ModelManifest manifest) =>
+        manifest.Figures?["after"] is JsonObject after && after["kl"] is JsonValue value && value.TryGetValue<double>(out var kl) ? kl : null;
 
     /// <summary>Bound of the divergence of Best-of-N from the policy that is sampled, in nats.</summary>
     private static double BestOfNKl(int candidates) => Math.Log(candidates) - ((candidates - 1.0) / candidates);

@@ -57,6 +57,21 @@ public sealed class GatekeeperTests
         Assert.Equal("student@2", await AnsweredByAsync(app));
     }
 
+    [Fact]
+    public async Task An_operator_can_roll_back_what_the_gate_has_promoted()
+    {
+        await using var app = App();
+        await app.ReadyAsync(Token);
+        var (store, decisions) = await CandidateAsync(app);
+        Feed(app, store.Find("student@2"), candidate: 0.8, isPromoted: false, until: () => decisions.Read("student").Decisions.Count > 0);
+        Assert.Equal(1, decisions.Read("student").Decisions[0].From);
+
+        app.Services.GetRequiredService<VersionActions>().Decide("student", DecisionKind.RollBack, null, "users complain");
+        app.Services.GetRequiredService<ModelWatcher>().LookNow("student");
+
+        Assert.Equal("student@1", await AnsweredByAsync(app));
+    }
+
     private static (DecisionKind, int, string) Shape(Decision decision) => (decision.Kind, decision.Version, decision.By);
 
     private static async Task<string> AnsweredByAsync(ServingApp app) =>
