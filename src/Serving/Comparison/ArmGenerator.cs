@@ -30,11 +30,11 @@ internal sealed class ArmGenerator(GenerationRouter router, BestOfNGenerator bes
     }
 
     /// <summary>The answer that has gone out already.</summary>
-    public static ArmAnswer Of(AnsweredRequest answered, string source)
+    public static ArmAnswer Of(AnsweredRequest answered)
     {
         var chosen = answered.Result.Candidates[answered.Result.Answers[0]];
         return new ArmAnswer(
-            source, chosen.Text, answered.Policy, chosen.Tokens.Length, answered.Result.Candidates.Sum(candidate => candidate.Tokens.Length), answered.Duration);
+            answered.Source, chosen.Text, answered.Policy, chosen.Tokens.Length, answered.Result.Candidates.Sum(candidate => candidate.Tokens.Length), answered.Duration);
     }
 
     /// <summary>The same question without what only its caller needs. The draw is another: arms must not share luck.</summary>

@@ -1,6 +1,3 @@
-using System.Buffers.Binary;
-using System.Security.Cryptography;
-using System.Text;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
@@ -85,8 +82,7 @@ internal sealed partial class ShadowRunner(
     }
 
     /// <summary>By the answer's id, so that it does not depend on what else is asked.</summary>
-    private bool IsSampled(string id) =>
-        BinaryPrimitives.ReadUInt64BigEndian(SHA256.HashData(Encoding.UTF8.GetBytes(id))) / Math.Pow(2, 64) < _options.ShadowShare;
+    private bool IsSampled(string id) => Assignment.IsIn(id, _options.ShadowShare);
 
     private async Task CompareAsync(AnsweredRequest answered, PairMaker maker, CancellationToken cancellationToken)
     {
@@ -100,13 +96,13 @@ internal sealed partial class ShadowRunner(
         var baseline = await BaselineAsync(answered, cancellationToken);
         foreach (var (version, isPromoted) in subjects)
         {
-            if (await CandidateAsync(answered, version, baseline.Answer.Source, cancellationToken) is not { } candidate)
+            if (await CandidateAsync(answered, version, cancellationToken) is not { } candidate)
             {
                 continue;                                              // it was swapped out meanwhile
             }
 
             var assignment = answered.Assignment?.Experiment == version.Id ? answered.Assignment : null;
-            var pair = await maker.PairAsync($"{answered.Id}", time.GetUtcNow(), (candidate, version.Id), baseline, cancellationToken);
+            var pair = await maker.PairAsync(answered.Id, time.GetUtcNow(), (candidate, version.Id), baseline, cancellationToken);
             gatekeeper.Add(version, pair with
             {
                 IsPromoted = isPromoted,
@@ -153,32 +149,24 @@ internal sealed partial class ShadowRunner(
         if (answered.Policy == anchor.Value.Id && answered.Result.Ranking is { StopAt: null, FellBack: false } ranking
             && ranking.Asked == count && ranking.Digest == scorecards.Default.Digest)
         {
-            return (ArmGenerator.Of(answered, Source(answered, anchor.Value)), arm);
+            return (ArmGenerator.Of(answered), arm);
         }
 
         var again = policies.Acquire(anchor.Value.Id) ?? throw new ModelException($"{anchor.Value.Id} is not loaded any more.");
         return (await generator.AnswerAsync(answered.Request, count, seed: null, again, cancellationToken), arm);
     }
 
-    private async Task<ArmAnswer?> CandidateAsync(AnsweredRequest answered, ModelFolder version, string source, CancellationToken cancellationToken)
+    private async Task<ArmAnswer?> CandidateAsync(AnsweredRequest answered, ModelFolder version, CancellationToken cancellationToken)
     {
         if (answered.Policy == version.Id && answered.Result.Ranking is null)
         {
-            return ArmGenerator.Of(answered, source);
+            return ArmGenerator.Of(answered);
         }
 
         return policies.Acquire(version.Id) is { } policy
             ? await generator.AnswerAsync(answered.Request, candidates: null, seed: null, policy, cancellationToken)
             : null;
     }
-
-    private static string Source(AnsweredRequest answered, LoadedPolicy policy) => answered.Request.Prompts[0] switch
-    {
-        ChatPrompt chat => chat.Messages.Last(message => message.Role == "user").Content,
-        TextPrompt text => policy.Tokenizer.Decode(policy.Tokenizer.EncodePrompt(text.Text)),
-        TokenPrompt tokens => policy.Tokenizer.Decode(tokens.Tokens),
-        _ => throw new ArgumentOutOfRangeException(nameof(answered)),
-    };
 
     private async Task IdleAsync(CancellationToken cancellationToken)
     {

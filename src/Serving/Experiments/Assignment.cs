@@ -29,8 +29,15 @@ public sealed record Assignment(string Experiment, Arm Arm, double DistilledShar
     /// <param name="distilledShare">0 to 1.</param>
     public static Assignment Of(string key, string experiment, double distilledShare)
     {
-        var digest = SHA256.HashData(Encoding.UTF8.GetBytes($"{experiment}\n{key}"));
-        var place = BinaryPrimitives.ReadUInt64BigEndian(digest) / Math.Pow(2, 64);      // uniform in [0, 1)
-        return new Assignment(experiment, place < distilledShare ? Arm.Distilled : Arm.BestOfN, distilledShare, Convert.ToHexStringLower(digest, 8, 8));
+        var digest = DigestOf($"{experiment}\n{key}");
+        return new Assignment(experiment, PlaceOf(digest) < distilledShare ? Arm.Distilled : Arm.BestOfN, distilledShare, Convert.ToHexStringLower(digest, 8, 8));
     }
+
+    /// <summary>Whether a key is in a share of all keys: always or never. Pure.</summary>
+    public static bool IsIn(string key, double share) => PlaceOf(DigestOf(key)) < share;
+
+    private static byte[] DigestOf(string text) => SHA256.HashData(Encoding.UTF8.GetBytes(text));
+
+    /// <summary>Uniform in [0, 1).</summary>
+    private static double PlaceOf(byte[] digest) => BinaryPrimitives.ReadUInt64BigEndian(digest) / Math.Pow(2, 64);
 }

@@ -11,6 +11,9 @@ namespace Serving.Generation;
 /// <param name="Duration">From the request's arrival to its whole answer.</param>
 public sealed record AnsweredRequest(string Id, GenerationRequest Request, string Policy, GenerationResult Result, TimeSpan Duration)
 {
+    /// <summary>What scorers compared the answer with.</summary>
+    public required string Source { get; init; }
+
     /// <summary>Which arm "auto" stood for; null when the request named what it wanted.</summary>
     public Assignment? Assignment { get; init; }
 }
@@ -40,7 +43,7 @@ public sealed class AnsweredRequests
     {
         if (_isWanted?.Invoke(job.Id) == true)
         {
-            _waiting.Writer.TryWrite(new AnsweredRequest(job.Id, job.Request, job.PolicyId, result, duration) { Assignment = job.Assignment });
+            _waiting.Writer.TryWrite(new AnsweredRequest(job.Id, job.Request, job.PolicyId, result, duration) { Source = job.Prompts[0].Source, Assignment = job.Assignment });
         }
     }
 }

@@ -106,7 +106,7 @@ public sealed partial class GenerationHandler(
         {
             var streamed = await streams.WriteAsync(job, attempt, context.Response, cancellationToken);
             telemetry.Answered(streamed);
-            Compare(job, streamed);
+            Compare(job, streamed, telemetry.Elapsed);
             return;
         }
 
@@ -114,13 +114,12 @@ public sealed partial class GenerationHandler(
         attempt?.Complete(new RememberedAnswer(RequestRegistration.JsonContent, answer));
         await RequestRegistration.WriteAsync(context.Response, answer, cancellationToken);
         telemetry.Answered(result);
-        Compare(job, result);
+        Compare(job, result, telemetry.Elapsed);
     }
 
     /// <summary>What an experiment may learn from an answer; takes no time.</summary>
-    private void Compare(GenerationJob job, GenerationResult result)
+    private void Compare(GenerationJob job, GenerationResult result, TimeSpan duration)
     {
-        var duration = time.GetUtcNow() - job.Created;
         if (job.Assignment is { } assignment)
         {
             exposures.Add(new Exposure(

@@ -34,6 +34,9 @@ internal sealed class RequestTelemetry : IDisposable
     /// <summary>The caller's trace, or that of our span; empty without both. 32 hex digits.</summary>
     public string TraceId { get; }
 
+    /// <summary>Time since its arrival.</summary>
+    public TimeSpan Elapsed => Stopwatch.GetElapsedTime(_begun);
+
     /// <summary>A request has arrived. Until disposal its span is the current one of the calling method.</summary>
     public static RequestTelemetry Begin(AnswerKind kind, HttpRequest request) => new(kind == AnswerKind.Chat ? "chat" : "text_completion", request);
 
