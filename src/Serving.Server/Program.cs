@@ -41,14 +41,27 @@ root.Subcommands.Add(ab);
 root.Subcommands.Add(ModelsCommand.Create(builder => builder.AddExperiments().AddComparison()));
 
 var parsed = root.Parse(args);
-var invocation = new InvocationConfiguration();
+var invocation = new InvocationConfiguration { EnableDefaultExceptionHandler = false };
 if (parsed.CommandResult.Command == root || parsed.CommandResult.Command == serve)
 {
     // The host answers SIGTERM and Ctrl-C itself, by draining; the parser's time limit would cut that short.
     invocation.ProcessTerminationTimeout = null;
 }
 
-return await parsed.InvokeAsync(invocation);
+try
+{
+    return await parsed.InvokeAsync(invocation);
+}
+catch (InvalidOperationException e) when (e.InnerException is FormatException or ArgumentException)
+{
+    // The binder's words for a setting that is not of its type; every verb binds some.
+    await Console.Error.WriteLineAsync($"{e.Message} {e.InnerException.Message}");
+    return 1;
+}
+catch (OperationCanceledException)
+{
+    return 1;
+}
 
 static async Task<int> ServeAsync(string[] settings)
 {

@@ -13,6 +13,7 @@ public sealed class StartTests
     [InlineData("sevre", "\"sevre\" is neither a verb nor a setting")]
     [InlineData("--Generation:Candidates", "\"--Generation:Candidates\" is neither a verb nor a setting")]
     [InlineData("--Generation:Candidates=65", "The field GenerationOptions.Candidates must be between 1 and 64.")]
+    [InlineData("--Onnx:Threads=many", "'many' at 'Onnx:Threads'")]
     [InlineData("--Models:Root=nowhere", "Models:Root")]
     public async Task A_start_that_cannot_work_ends_with_one_clear_line(string argument, string expected)
     {
@@ -23,6 +24,7 @@ public sealed class StartTests
 
         Assert.Equal(1, server.ExitCode);
         Assert.Contains(expected, server.Output, StringComparison.Ordinal);
+        Assert.DoesNotContain("   at ", server.Output, StringComparison.Ordinal);
     }
 
     [Fact]

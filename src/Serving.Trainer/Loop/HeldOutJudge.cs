@@ -23,8 +23,9 @@ internal sealed class HeldOutJudge : IDisposable
     /// <param name="store">Registry.</param>
     /// <param name="scorer">What is trained on: the judge must not be in it.</param>
     /// <param name="scoring">Batch size, queue and threads.</param>
+    /// <param name="onnx">Where its session runs.</param>
     /// <exception cref="ModelException">There is no such model, it is no entailment model, or it is one of the scorecard's.</exception>
-    public static HeldOutJudge? Open(string? id, ModelStore store, CandidateScorer scorer, ScoringOptions scoring)
+    public static HeldOutJudge? Open(string? id, ModelStore store, CandidateScorer scorer, ScoringOptions scoring, OnnxOptions onnx)
     {
         id ??= store.Names().Contains(UsualName, StringComparer.Ordinal) ? UsualName : "";
         if (id.Length == 0)
@@ -39,7 +40,7 @@ internal sealed class HeldOutJudge : IDisposable
                 $"Trainer:Judge {folder.Id} is the scorecard's {trainedOn.Name} too: a policy's own reward cannot tell whether it was hacked. Name another model, or \"\" for none.");
         }
 
-        var model = ScorerModel.Load(folder, new OnnxOptions { Threads = scoring.Threads }, scoring.MaxBatch);
+        var model = ScorerModel.Load(folder, onnx.WithThreads(scoring.Threads), scoring.MaxBatch);
         try
         {
             return new HeldOutJudge(folder, new EntailmentModel(UsualName, model, scoring.MaxBatch, scoring.QueueCapacity));

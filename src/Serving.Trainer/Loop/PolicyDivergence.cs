@@ -52,9 +52,9 @@ internal static class PolicyDivergence
             using var chunkScope = NewDisposeScope();
             var length = Math.Min(chunk, own.shape[0] - first);
             var logits = policy.Project(own.narrow(0, first, length));                                           // [C, V]
-            kl.AddRange(JensenShannon.PerToken(logits, start.Project(other.narrow(0, first, length)), beta: 1, temperature).data<float>());
+            kl.AddRange(JensenShannon.PerToken(logits, start.Project(other.narrow(0, first, length)), beta: 1, temperature).cpu().data<float>());
             var logProbs = (logits / temperature).log_softmax(-1);
-            bits.AddRange((logProbs.exp() * logProbs).sum(-1).neg().data<float>());
+            bits.AddRange((logProbs.exp() * logProbs).sum(-1).neg().cpu().data<float>());
         }
 
         var at = 0;

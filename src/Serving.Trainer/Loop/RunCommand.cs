@@ -9,6 +9,7 @@ using Serving.Inference;
 using Serving.Models;
 using Serving.Onnx;
 using Serving.Scoring;
+using Serving.Trainer.Policy;
 using Serving.Trainer.Terminal;
 using Serving.Training;
 
@@ -38,6 +39,7 @@ internal static class RunCommand
         var resume = new Option<bool>("--resume") { Description = "Go on from the last checkpoint of --run." };
         var evaluation = new Option<string?>("--evaluation") { Description = "Prompts to evaluate on, JSON Lines as \"evaluate\" takes them (Trainer:EvaluationFile)." };
         var limit = new Option<int?>("--limit") { Description = "Most prompts of an evaluation (Trainer:EvaluationPrompts)." };
+        var device = new Option<TrainingDevice>("--device") { Description = "cpu, or cuda in a build with -p:Accelerator=cuda; rollouts and scorers run on the processor." };
         var leashed = new Option<bool>(TrainerProgram.EndWithInput) { Description = "End when the standard input ends, which it does with the process that started this one." };
         var set = new Option<string[]>("--set")
         {
@@ -47,7 +49,7 @@ internal static class RunCommand
         };
         var command = new Command("run", "Distil logged traffic into a policy and publish it.")
         {
-            recipe, episodes, models, start, teacher, reference, steps, folder, seed, publish, resume, evaluation, limit, leashed, set,
+            recipe, episodes, models, start, teacher, reference, steps, folder, seed, publish, resume, evaluation, limit, device, leashed, set,
         };
         command.SetAction((arguments, cancellationToken) =>
 
@@ -71,6 +73,7 @@ internal static class RunCommand
                         Episodes = arguments.GetRequiredValue(episodes),
                         Folder = arguments.GetRequiredValue(folder),
                         Seed = arguments.GetValue(seed),
+                        Device = arguments.GetValue(device),
                         Resume = arguments.GetValue(resume),
                     };
                     using var leash = arguments.GetValue(leashed) ? new Leash(Console.OpenStandardInput(), _lastWords, TimeProvider.System, cancellationToken) : null;
@@ -98,7 +101,7 @@ internal static class RunCommand
             return 0;
         }
 
-        using var judge = HeldOutJudge.Open(options.Judge, store, scorer, scoring);
+        using var judge = HeldOutJudge.Open(options.Judge, store, scorer, scoring, onnx);
         TrainingResult result;
         try
         {
@@ -159,6 +162,7 @@ internal static class RunCommand
         ["verb"] = "run",
         [RunFolder.IdentityField] = folder.Identity,
         ["recipe"] = options.Recipe,
+        ["device"] = run.Device.ToString(),
         ["seed"] = run.Seed,
         ["steps"] = result.After?.Step ?? result.Steps,
         ["steps_taken"] = result.Steps,

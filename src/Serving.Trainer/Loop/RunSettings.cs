@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using System.Text.Json;
+using Serving.Trainer.Policy;
 using Serving.Trainer.Pretraining;
 
 namespace Serving.Trainer.Loop;
@@ -46,6 +47,7 @@ internal static class RunSettings
         options.OffPolicy,
         options.Replay,
         run.Seed,
+        Device = run.Device == TrainingDevice.Cpu ? null : run.Device.ToString(),
         Start = run.Start.Manifest.Digest,
         Teacher = run.Teacher?.Manifest.Digest,
         Reference = run.Reference?.Manifest.Digest,

@@ -18,10 +18,11 @@ internal static class TeacherCommand
         var models = new Option<string>("--models") { DefaultValueFactory = _ => "models", Description = "Registry root." };
         var teacher = new Option<string>("--teacher") { Required = true, Description = "Version that is asked, NAME or NAME@VERSION." };
         var count = new Option<int>("--top-k") { DefaultValueFactory = _ => 16, Description = "Tokens stored for every place; the others count as one." };
+        var device = new Option<TrainingDevice>("--device") { Description = "cpu, or cuda in a build with -p:Accelerator=cuda." };
         var output = new Option<string>("--out") { Required = true, Description = "File to write (JSON Lines); replaced when complete." };
         var command = new Command("teacher", "Store a teacher's top-k log-probs of the logged answers, to distil from without it (Trainer:Gkd:TeacherFile).")
         {
-            episodes, models, teacher, count, output,
+            episodes, models, teacher, count, device, output,
         };
         command.SetAction((arguments, cancellationToken) =>
 
@@ -29,6 +30,7 @@ internal static class TeacherCommand
             Task.Factory.StartNew(
                 () =>
                 {
+                    arguments.GetValue(device).Use();
                     ArgumentOutOfRangeException.ThrowIfLessThan(arguments.GetValue(count), 1, "--top-k");
                     var version = new ModelStore(arguments.GetRequiredValue(models), TimeProvider.System).Find(arguments.GetRequiredValue(teacher));
                     Write(arguments.GetRequiredValue(episodes), version, arguments.GetValue(count), arguments.GetRequiredValue(output), cancellationToken);
@@ -83,8 +85,8 @@ internal static class TeacherCommand
         {
             using var inner = NewDisposeScope();
             var (top, values) = TopKTail.Of(teacher.Project(hidden.narrow(0, start, Math.Min(chunk, hidden.shape[0] - start))), k);
-            ids.AddRange(top.contiguous().data<long>().Select(id => (int)id));
-            logProbs.AddRange(values.contiguous().data<float>());
+            ids.AddRange(top.contiguous().cpu().data<long>().Select(id => (int)id));
+            logProbs.AddRange(values.contiguous().cpu().data<float>());
         }
 
         var answers = new List<TeacherTokens>();

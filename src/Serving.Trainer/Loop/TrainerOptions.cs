@@ -17,7 +17,7 @@ public sealed class TrainerOptions : IValidatableObject
     /// entailment (online).
     /// </summary>
     [Required]
-    [RegularExpression("(" + Names + @")(\+(" + Names + "))*", ErrorMessage = "Trainer:Recipe must be one of " + Names + ", or several joined by \"+\".")]
+    [RegularExpression("^(" + Names + @")(\+(" + Names + "))*$", ErrorMessage = "Trainer:Recipe must be one of " + Names + ", or several joined by \"+\".")]
     public string Recipe { get; set; } = "bond+gkd";
 
     [Range(1, 10_000_000)]

@@ -57,6 +57,7 @@ public sealed class TrainingLoop(
             }
         }
 
+        run.Device.Use();
         Directory.CreateDirectory(run.Folder);
 
         // A background collection may run the finaliser of a Scalar while a native call still reads it (TorchSharp keeps nothing alive).

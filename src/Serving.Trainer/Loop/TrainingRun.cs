@@ -1,4 +1,5 @@
 using Serving.Models;
+using Serving.Trainer.Policy;
 
 namespace Serving.Trainer.Loop;
 
@@ -28,6 +29,9 @@ public sealed record TrainingRun
 
     public required ulong Seed { get; init; }
 
+    /// <summary>Where losses and gradients are computed.</summary>
+    public TrainingDevice Device { get; init; }
+
     /// <summary>Go on from the last checkpoint in <see cref="Folder"/>, when there is one.</summary>
     public bool Resume { get; init; }
 }
@@ -38,7 +42,7 @@ public sealed record TrainingRun
 /// <param name="Groups">Groups in the replay window at the end.</param>
 /// <param name="Episodes">Episodes read.</param>
 /// <param name="Figures">What was measured on the way.</param>
-public sealed record TrainingResult(Policy.PolicyModule Policy, int Steps, int Groups, int Episodes, RunFigures Figures) : IDisposable
+public sealed record TrainingResult(PolicyModule Policy, int Steps, int Groups, int Episodes, RunFigures Figures) : IDisposable
 {
     /// <summary>One sample per held-out prompt at the start; null without evaluation.</summary>
     public HeldOutEvaluation? Before => Figures.Begun ?? Figures.Start?.Sample;

@@ -125,6 +125,6 @@ public sealed class OffPolicyObjective(OffPolicySettings settings) : IObjective
     private static double[] Numbers(Tensor row)
     {
         using var scope = NewDisposeScope();
-        return row.detach().to_type(ScalarType.Float64).data<double>().ToArray();
+        return row.detach().cpu().to_type(ScalarType.Float64).data<double>().ToArray();
     }
 }

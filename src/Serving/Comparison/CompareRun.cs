@@ -31,7 +31,7 @@ internal sealed class CompareRun : IDisposable
         _host = host;
         var store = host.Service<ModelStore>();
         var (models, onnx, inference) = (Options<ModelOptions>(), Options<OnnxOptions>(), Options<InferenceOptions>());
-        _judge = Judge.Open(settings.Judge, store, host.Scorecards, host.Scoring, Math.Max(1, onnx.Threads));
+        _judge = Judge.Open(settings.Judge, store, host.Scorecards, host.Scoring, onnx);
         _a = ComparedArm.Load(settings.A, settings.Candidates, store, models, onnx, inference);
         _b = ComparedArm.Load(settings.B, settings.Candidates, store, models, onnx, inference);
         _generator = new ArmGenerator(host.Service<GenerationRouter>(), host.Service<BestOfNGenerator>(), host.Service<DirectGenerator>(), TimeProvider.System);

@@ -24,9 +24,9 @@ public sealed class Judge : IDisposable
     /// <param name="store">The registry.</param>
     /// <param name="scorecards">What answers are chosen by, loaded; the judge must not be in it.</param>
     /// <param name="settings">Batch size and queue.</param>
-    /// <param name="threads">Threads of its session, at least 1.</param>
+    /// <param name="onnx">Settings of its session; it takes one thread where they say 0.</param>
     /// <exception cref="ModelException">There is no such model, it is no entailment model, or a scorecard counts it.</exception>
-    public static Judge Open(string id, ModelStore store, Scorecards scorecards, ScoringOptions settings, int threads)
+    public static Judge Open(string id, ModelStore store, Scorecards scorecards, ScoringOptions settings, OnnxOptions onnx)
     {
         var folder = store.Find(id);
         if (scorecards.Scorers.Values.FirstOrDefault(other => other.Digest == folder.Manifest.Digest) is { } counted)
@@ -35,7 +35,7 @@ public sealed class Judge : IDisposable
                 $"Experiments:Judge {folder.Id} is the scorecard's {counted.Name} too: arms are compared by a model that does not choose among answers. Name another entailment model.");
         }
 
-        var model = ScorerModel.Load(folder, new OnnxOptions { Threads = threads, Spinning = false }, settings.MaxBatch);
+        var model = ScorerModel.Load(folder, onnx.WithThreads(Math.Max(1, onnx.Threads)), settings.MaxBatch);
         try
         {
             return new Judge(folder, new EntailmentModel("judge", model, settings.MaxBatch, settings.QueueCapacity));

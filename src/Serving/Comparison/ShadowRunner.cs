@@ -72,7 +72,7 @@ internal sealed partial class ShadowRunner(
     {
         try
         {
-            return Judge.Open(_options.Judge, store, scorecards, scoring.Value, Math.Max(1, onnx.Value.Threads));
+            return Judge.Open(_options.Judge, store, scorecards, scoring.Value, onnx.Value);
         }
         catch (ModelException e)
         {

@@ -32,7 +32,7 @@ public sealed unsafe class PagedDecoder : IDecoder
 
     private PagedDecoder(DecoderConfig config, DecoderWeights weights, OnnxOptions wanted, InferenceOptions options)
     {
-        var onnx = new OnnxOptions { Threads = ThreadsFor(config, options.Precision, wanted), Spinning = wanted.Spinning };
+        var onnx = wanted.WithThreads(ThreadsFor(config, options.Precision, wanted));
         _config = config;
         _weights = weights;
         ContextLength = Context(config, options);

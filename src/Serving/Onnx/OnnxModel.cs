@@ -1,3 +1,4 @@
+using System.Globalization;
 using Microsoft.ML.OnnxRuntime;
 using Serving.Models;
 
@@ -30,7 +31,11 @@ public sealed class OnnxModel : IDisposable
         }
 
         using var settings = Settings(options);
-        return Create(path, () => new InferenceSession(path, settings));
+        return Create(path, () =>
+        {
+            Append(settings, options);
+            return new InferenceSession(path, settings);
+        });
     }
 
     /// <summary>Makes a session of a graph in memory whose initialisers are given, and whose operators may be managed code.</summary>
@@ -72,6 +77,30 @@ public sealed class OnnxModel : IDisposable
         };
         settings.AddSessionConfigEntry("session.intra_op.allow_spinning", options.Spinning ? "1" : "0");
         return settings;
+    }
+
+    private static void Append(SessionOptions settings, OnnxOptions options)
+    {
+        if (options.ExecutionProvider == ExecutionProvider.Cpu)
+        {
+            return;
+        }
+
+        try
+        {
+            using var cuda = new OrtCUDAProviderOptions();
+            cuda.UpdateOptions(new Dictionary<string, string>
+            {
+                ["device_id"] = options.DeviceId.ToString(CultureInfo.InvariantCulture),
+                ["use_tf32"] = "0",
+            });
+            settings.AppendExecutionProvider_CUDA(cuda);
+        }
+        catch (OnnxRuntimeException e)
+        {
+            throw new ModelException(
+                $"Onnx:ExecutionProvider is Cuda, but there is no GPU that can be used ({e.Message}). Build with -p:Accelerator=cuda, install CUDA 13 and cuDNN 9, or set it to Cpu.", e);
+        }
     }
 
     private static OnnxModel Create(string path, Func<InferenceSession> create)

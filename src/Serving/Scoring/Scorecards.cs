@@ -21,7 +21,7 @@ public sealed class Scorecards : IDisposable
     {
         var settings = options.Value;
         var threads = settings.Threads > 0 ? settings.Threads : Math.Max(1, Environment.ProcessorCount / 2);
-        var session = new OnnxOptions { Threads = threads, Spinning = onnx.Value.Spinning };
+        var session = onnx.Value.WithThreads(threads);
         _cards = Scorecard.AllFrom(settings);
         _default = Scorecard.From(settings).Name;
         _fallback = settings.FallbackScorecard;

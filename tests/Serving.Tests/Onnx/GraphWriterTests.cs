@@ -100,6 +100,22 @@ public sealed class GraphWriterTests : IDisposable
         Assert.Contains(path, Assert.Throws<ModelException>(() => OnnxModel.Load(path, new OnnxOptions())).Message, StringComparison.Ordinal);
     }
 
+#if !CUDA
+    [Fact]
+    public void A_graphics_processor_that_this_build_cannot_use_is_refused_with_what_to_do()
+    {
+        var path = _folder.File(ModelFiles.Graph);
+        var graph = new GraphWriter("test");
+        graph.Output("y", ElementType.Float, 1, 2);
+        graph.Node("Identity", [graph.Weight(WriteWeights()["a"])], ["y"]);
+        graph.Save(path);
+        var options = new OnnxOptions { ExecutionProvider = ExecutionProvider.Cuda };
+
+        Assert.Contains("-p:Accelerator=cuda", Assert.Throws<ModelException>(() => OnnxModel.Load(path, options)).Message, StringComparison.Ordinal);
+        OnnxModel.Load(path, new OnnxOptions()).Dispose();
+    }
+#endif
+
     private IReadOnlyDictionary<string, TensorEntry> WriteWeights()
     {
         var path = _folder.File(ModelFiles.Weights);

@@ -23,6 +23,7 @@ public sealed class RecipeTests
 
         Assert.Equal(objectives, objective.Name);
         Assert.Equal(needs, objective.Needs);
+        Assert.True(new TrainerOptionsValidator().Validate(null, new TrainerOptions { Recipe = recipe }).Succeeded);
     }
 
     [Fact]

@@ -171,6 +171,9 @@ public sealed class RunCommandTests(Traffic traffic) : IClassFixture<Traffic>, I
     [InlineData("gkd", "student", "--set Trainer:Gkd:Beta=7", "Beta")]
     [InlineData("gkd", "student", "--set Beta", "KEY=VALUE")]
     [InlineData("bond", "student", "--set Trainer:MicroBatches=3", "must divide Trainer:GroupsPerStep")]
+#if !CUDA
+    [InlineData("bond", "student", "--device cuda", "--device cpu")]
+#endif
     public void What_the_user_can_put_right_is_an_error_that_says_so(string recipe, string start, string more, string expected)
     {
         string[] arguments = ["--recipe", recipe, "--episodes", traffic.Episodes, "--models", traffic.Store.Root, "--start", start, "--run", _folder.File("run")];
