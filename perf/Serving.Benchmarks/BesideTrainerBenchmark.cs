@@ -45,7 +45,7 @@ internal static partial class BesideTrainerBenchmark
                 [
                     "--Onnx:Threads=2", "--Trainer:Mode=Supervised", "--Trainer:Root=" + folder.File("training"), $"--Trainer:MinNewEpisodes={parsed.GetValue(episodes)}",
                     $"--Trainer:Nice={parsed.GetValue(nice)}", "--Trainer:Steps=1000000", "--Trainer:EvaluationPrompts=0", "--Trainer:LogEvery=1", "--Trainer:StallLimit=1.00:00:00",
-                    "--Experiments:Root=" + folder.File("experiments"), .. parsed.GetValue(set)!,
+                    "--Experiments:Gate=Off", "--Experiments:Root=" + folder.File("experiments"), .. parsed.GetValue(set)!,
                 ]);
             using var http = server.CreateClient();
             await BurstAsync(http, parsed.GetValue(episodes), cancellationToken);

@@ -36,7 +36,7 @@ internal static class OverheadBenchmark
     private static async Task CompareAsync(string models, string policy, int candidates, int requests, CancellationToken cancellationToken)
     {
         using var folder = new TemporaryFolder();
-        await using var server = await ServerProcess.StartAsync(models, folder.File("episodes"), cancellationToken, "--Inference:PrefixCacheTokens=0", "--Scoring:Threads=1");
+        await using var server = await ServerProcess.StartAsync(models, folder.File("episodes"), cancellationToken, "--Experiments:Gate=Off", "--Inference:PrefixCacheTokens=0", "--Scoring:Threads=1");
         using var client = server.CreateClient();
         while (!(await client.GetAsync(new Uri("/readyz", UriKind.Relative), cancellationToken)).IsSuccessStatusCode)
         {

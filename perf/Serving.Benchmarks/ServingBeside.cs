@@ -28,7 +28,7 @@ internal sealed class ServingBeside : IAsyncDisposable
     public static async Task<ServingBeside> StartAsync(string models, CancellationToken cancellationToken)
     {
         var folder = new TemporaryFolder();
-        var beside = new ServingBeside(folder, await ServerProcess.StartAsync(models, folder.Path, cancellationToken));
+        var beside = new ServingBeside(folder, await ServerProcess.StartAsync(models, folder.Path, cancellationToken, "--Experiments:Gate=Off"));
         while (beside.Answered == 0)
         {
             await Task.Delay(50, cancellationToken);

@@ -29,10 +29,10 @@ internal static class TelemetryBenchmark
     {
         using var folder = new TemporaryFolder();
         await using var collector = await OtlpReceiver.StartAsync(cancellationToken);
-        await using var off = await ServerProcess.StartAsync(models, folder.File("off"), cancellationToken, "--Observability:Metrics=false");
-        await using var again = await ServerProcess.StartAsync(models, folder.File("again"), cancellationToken, "--Observability:Metrics=false");
-        await using var metrics = await ServerProcess.StartAsync(models, folder.File("metrics"), cancellationToken);
-        await using var traces = await ServerProcess.StartAsync(models, folder.File("traces"), cancellationToken, $"--Observability:OtlpEndpoint={collector.Address}");
+        await using var off = await ServerProcess.StartAsync(models, folder.File("off"), cancellationToken, "--Experiments:Gate=Off", "--Observability:Metrics=false");
+        await using var again = await ServerProcess.StartAsync(models, folder.File("again"), cancellationToken, "--Experiments:Gate=Off", "--Observability:Metrics=false");
+        await using var metrics = await ServerProcess.StartAsync(models, folder.File("metrics"), cancellationToken, "--Experiments:Gate=Off");
+        await using var traces = await ServerProcess.StartAsync(models, folder.File("traces"), cancellationToken, "--Experiments:Gate=Off", $"--Observability:OtlpEndpoint={collector.Address}");
         using var untraced = new Side("with a collector, not asked for traces", traces, sampled: false);
         using var without = new Side("off", off, sampled: false);
         using var another = new Side("off, another process", again, sampled: false, without);

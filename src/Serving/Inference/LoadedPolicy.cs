@@ -58,7 +58,12 @@ public sealed class LoadedPolicy : IDisposable
 
     public PolicyEngine Engine { get; }
 
-    public void Dispose() => Engine.Dispose();
+    /// <summary>Weights and pages of keys and values go back to the system.</summary>
+    public void Dispose()
+    {
+        Engine.Dispose();
+        NativeHeap.Trim();
+    }
 
     private static void Check(ModelFolder folder, DecoderConfig config, TextTokenizer tokenizer)
     {

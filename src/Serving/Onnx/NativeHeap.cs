@@ -1,13 +1,14 @@
 using System.Runtime.InteropServices;
 
-namespace Serving.Trainer.Loop;
+namespace Serving.Onnx;
 
 /// <summary>
-/// Gives freed memory back to the system. Every step frees tensors of slightly different sizes; glibc keeps them in its arenas, and a run of minutes grows to
-/// gigabytes although its live tensors are constant.
+/// Gives freed memory back to the system. glibc keeps what is freed in its arenas, one per thread: a trainer, whose every step frees tensors of slightly different sizes,
+/// grows to gigabytes although its live tensors are constant, and a server by the weights of the versions that it has let go.
 /// </summary>
-internal static partial class NativeHeap
+public static partial class NativeHeap
 {
+    /// <summary>Takes milliseconds, in which other threads that allocate may wait. Nothing where the C library is not glibc.</summary>
     public static void Trim()
     {
         if (!OperatingSystem.IsLinux())
