@@ -41,6 +41,13 @@ root.Subcommands.Add(ab);
 root.Subcommands.Add(ModelsCommand.Create(builder => builder.AddExperiments().AddComparison()));
 
 var parsed = root.Parse(args);
+if (parsed.CommandResult.Command is { TreatUnmatchedTokensAsErrors: true } verb && parsed.UnmatchedTokens is [var word, ..])
+{
+    // The root takes settings, so the parser lets unknown words pass everywhere.
+    await Console.Error.WriteLineAsync($"\"{word}\" is no option of \"{verb.Name}\"; --help lists them.");
+    return 2;
+}
+
 var invocation = new InvocationConfiguration { EnableDefaultExceptionHandler = false };
 if (parsed.CommandResult.Command == root || parsed.CommandResult.Command == serve)
 {

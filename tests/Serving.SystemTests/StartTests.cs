@@ -27,6 +27,19 @@ public sealed class StartTests
         Assert.DoesNotContain("   at ", server.Output, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("models", "list", "--models=models", "--Experiments:Root=elsewhere")]
+    [InlineData("ab", "replay", "--pairs=here")]
+    public async Task A_word_that_a_verb_does_not_know_is_refused_by_name(params string[] arguments)
+    {
+        await using var server = ServerProcess.Launch(arguments);
+
+        await server.WaitForExitAsync(Token);
+
+        Assert.Equal(2, server.ExitCode);
+        Assert.Contains($"\"{arguments[^1]}\" is no option of \"{arguments[1]}\"", server.Output, StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task Help_lists_the_verbs()
     {

@@ -19,8 +19,9 @@ internal static class DistilBenchmark
         var runs = new Option<string>("--runs") { Required = true, Description = "Folder for the runs." };
         var plots = new Option<string>("--plots") { DefaultValueFactory = _ => Path.Combine(Repository.Root, "perf", "plots"), Description = "Folder for the plots." };
         var only = new Option<string[]>("--only") { DefaultValueFactory = _ => [], AllowMultipleArgumentsPerToken = true, Description = "Names of the runs to make; all by default." };
+        var device = new Option<string>("--device") { DefaultValueFactory = _ => "cpu", Description = "Where the runs learn: cpu, or cuda as in run --device." };
         var drawOnly = new Option<bool>("--draw-only") { Description = "Make no run; draw and print what there is." };
-        var command = new RootCommand("Training runs compared.") { file, episodes, validation, models, runs, plots, only, drawOnly };
+        var command = new RootCommand("Training runs compared.") { file, episodes, validation, models, runs, plots, only, device, drawOnly };
         command.SetAction(async (parsed, cancellationToken) =>
         {
             var experiment = Experiment.Read(parsed.GetRequiredValue(file));
@@ -33,7 +34,7 @@ internal static class DistilBenchmark
             var folder = Path.Combine(Path.GetFullPath(parsed.GetRequiredValue(runs)), Path.GetFileNameWithoutExtension(parsed.GetRequiredValue(file)));
             if (!parsed.GetValue(drawOnly))
             {
-                await MakeAsync(experiment, places, folder, parsed.GetValue(only)!, cancellationToken);
+                await MakeAsync(experiment, places, folder, parsed.GetValue(only)!, parsed.GetRequiredValue(device), cancellationToken);
             }
 
             var curves = Ordered(experiment).Select(pair => RunCurve.Read(pair.Run.Name, pair.Seed, FolderOf(folder, pair.Run, pair.Seed))).ToArray();
@@ -48,12 +49,12 @@ internal static class DistilBenchmark
     }
 
     private static async Task MakeAsync(
-        Experiment experiment, IReadOnlyDictionary<string, string> places, string folder, string[] only, CancellationToken cancellationToken)
+        Experiment experiment, IReadOnlyDictionary<string, string> places, string folder, string[] only, string device, CancellationToken cancellationToken)
     {
         foreach (var (run, seed) in Ordered(experiment).Where(pair => only.Length == 0 || only.Contains(pair.Run.Name)))
         {
             string[] settings = [.. experiment.Settings.Concat(run.Settings).Select(setting => $"{setting.Key}={setting.Value}")];
-            string[] arguments = [.. experiment.Arguments, .. run.Arguments, .. settings.Length > 0 ? (string[])["--set", .. settings] : []];
+            string[] arguments = [.. experiment.Arguments, .. run.Arguments, "--device", device, .. settings.Length > 0 ? (string[])["--set", .. settings] : []];
             Console.Error.WriteLine($"{run.Name}, seed {seed}");
             await TrainingProcess.RunAsync([.. arguments.Select(Placed)], seed, FolderOf(folder, run, seed), cancellationToken);
         }
