@@ -12,13 +12,14 @@ namespace Serving.Inference;
 /// </summary>
 internal sealed unsafe class DecoderWeights : IDisposable
 {
+    private const int RowsAtATime = 64;      // of a matrix that is quantised
+
     private readonly Checkpoint _checkpoint;
     private readonly DecoderConfig _config;
     private readonly List<nint> _memory = [];
     private readonly List<OrtValue> _values = [];
     private readonly TensorEntry _embedding;
     private readonly TensorRows _embeddingRows;
-    private float[] _row = [];
 
     /// <exception cref="ModelException">A tensor is missing or has another shape than the config says, or a file is damaged.</exception>
     public DecoderWeights(string folder, DecoderConfig config, Precision precision)
@@ -181,19 +182,24 @@ internal sealed unsafe class DecoderWeights : IDisposable
     {
         var levels = (sbyte*)Allocate((long)inputs * outputs);
         var scales = (float*)Allocate((long)outputs * sizeof(float));
+        var values = new float[RowsAtATime * inputs];
         var column = 0;
         foreach (var entry in entries)
         {
-            var rows = (int)entry.Shape[0];
-            var count = checked(rows * inputs);
-            if (_row.Length < count)
+            var rows = _checkpoint.Rows(entry);
+            for (var first = 0; first < entry.Shape[0]; first += RowsAtATime)
             {
-                _row = new float[count];
+                var count = (int)Math.Min(RowsAtATime, entry.Shape[0] - first);
+                for (var row = 0; row < count; row++)
+                {
+                    rows.Read(first + row, values.AsSpan(row * inputs, inputs));
+                }
+
+                WeightQuantizer.Quantize(values, count, inputs, Onnx.WholeNumberProducts.LargestWeight, levels, outputs, column, new Span<float>(scales + column, count));
+                column += count;
             }
 
-            _checkpoint.ReadFloats(entry, _row.AsSpan(0, count));
-            WeightQuantizer.Quantize(_row, rows, inputs, Onnx.WholeNumberProducts.LargestWeight, levels, outputs, column, new Span<float>(scales + column, rows));
-            column += rows;
+            _checkpoint.Release(entry);
         }
 
         ColumnScales[name] = (nint)scales;

@@ -87,6 +87,9 @@ public sealed class Checkpoint : IDisposable
     /// <summary>The rows of a matrix.</summary>
     public TensorRows Rows(TensorEntry entry) => new(entry, Address(entry));
 
+    /// <summary>Says that a tensor will hardly be read again: its pages leave this process until they are. Readers need not care.</summary>
+    public void Release(TensorEntry entry) => Home(entry.Name).Release(entry);
+
     public void Dispose() => Close(_shards);
 
     private SafetensorsFile Home(string name)

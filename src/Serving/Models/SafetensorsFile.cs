@@ -1,4 +1,5 @@
 using System.IO.MemoryMappedFiles;
+using System.Runtime.InteropServices;
 
 namespace Serving.Models;
 
@@ -6,10 +7,11 @@ namespace Serving.Models;
 /// A memory-mapped safetensors file, checked completely when opened: header size, shapes against byte ranges, bounds, overlaps, gaps.
 /// Reading is thread-safe; the mapping lives until disposed, and nothing may be read after that. The format: docs/formats.md.
 /// </summary>
-public sealed unsafe class SafetensorsFile : IDisposable
+public sealed unsafe partial class SafetensorsFile : IDisposable
 {
     private const int LengthPrefix = 8;
     private const long LargestHeader = 100_000_000;
+    private const int NotNeeded = 4;         // MADV_DONTNEED
 
     private readonly MemoryMappedFile _map;
     private readonly MemoryMappedViewAccessor _view;
@@ -108,6 +110,20 @@ public sealed unsafe class SafetensorsFile : IDisposable
         TensorTypes.Widen(entry.DType, start, values);
     }
 
+    /// <summary>
+    /// Says that a tensor will hardly be read again: its pages leave this process, and come back from the file when they are read. Nothing but on Linux.
+    /// </summary>
+    public void Release(TensorEntry entry)
+    {
+        var page = (nint)Environment.SystemPageSize;
+        var first = ((nint)At(entry) + page - 1) / page * page;              // whole pages of its own
+        var end = ((nint)At(entry) + (nint)entry.Length) / page * page;
+        if (OperatingSystem.IsLinux() && end > first)
+        {
+            _ = Advise((void*)first, (nuint)(end - first), NotNeeded);
+        }
+    }
+
     public void Dispose()
     {
         if (_view.SafeMemoryMappedViewHandle.IsClosed)
@@ -163,4 +179,8 @@ public sealed unsafe class SafetensorsFile : IDisposable
             throw;
         }
     }
+
+    [LibraryImport("libc", EntryPoint = "madvise")]
+    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+    private static partial int Advise(void* address, nuint length, int advice);
 }

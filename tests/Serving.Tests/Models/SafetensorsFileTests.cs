@@ -44,6 +44,30 @@ public sealed class SafetensorsFileTests : IDisposable
     }
 
     [Fact]
+    public void A_tensor_that_was_given_up_leaves_memory_and_is_read_again_all_the_same()
+    {
+        float[] before = [.. Enumerable.Range(0, 999)], large = [.. Enumerable.Range(0, 1 << 20).Select(i => i * 0.5f)], after = [1, 2, 3];
+        SafetensorsWriter.Write(Target, [new("before", [999], before), new("large", [1024, 1024], large), new("after", [3], after)]);
+        using var file = SafetensorsFile.Open(Target);
+        var entry = file.Find("large");
+        Assert.Equal(large, file.ReadFloats("large"));
+        var held = Resident(Target);
+
+        file.Release(entry);
+
+        if (OperatingSystem.IsLinux())
+        {
+            Assert.InRange(Resident(Target), 0, held - (3L << 20));
+        }
+
+        Assert.Equal(large, file.ReadFloats("large"));
+        Assert.Equal(before, file.ReadFloats("before"));
+        Assert.Equal(after, file.ReadFloats("after"));
+        file.Release(file.Find("after"));                                // less than a page: nothing happens
+        Assert.Equal(after, file.ReadFloats("after"));
+    }
+
+    [Fact]
     public void A_file_that_is_replaced_stays_whole_for_those_who_have_it_open()
     {
         SafetensorsWriter.Write(Target, [new("w", [2], new float[] { 1, 2 })]);
@@ -309,5 +333,29 @@ public sealed class SafetensorsFileTests : IDisposable
         text.CopyTo(bytes, 8);
         data.CopyTo(bytes, 8 + text.Length);
         File.WriteAllBytes(Target, bytes);
+    }
+
+    /// <summary>Bytes of a mapped file that this process holds in memory.</summary>
+    private static long Resident(string path)
+    {
+        if (!OperatingSystem.IsLinux())
+        {
+            return 0;
+        }
+
+        var (bytes, mine) = (0L, false);
+        foreach (var line in File.ReadLines("/proc/self/smaps"))
+        {
+            if (!char.IsAsciiLetterUpper(line[0]))
+            {
+                mine = line.EndsWith(path, StringComparison.Ordinal);
+            }
+            else if (mine && line.StartsWith("Rss:", StringComparison.Ordinal))
+            {
+                bytes += 1024 * long.Parse(line[4..^2].Trim(), System.Globalization.CultureInfo.InvariantCulture);
+            }
+        }
+
+        return bytes;
     }
 }
