@@ -125,13 +125,10 @@ internal sealed class RequestTelemetry : IDisposable
             return null;
         }
 
-        var span = Telemetry.Activities.StartActivity("sample", ActivityKind.Internal, request.Context, startTime: At(candidate.Times.First));
+        var span = Telemetry.Activities.StartActivity("sample", ActivityKind.Internal, request.Context, startTime: Telemetry.At(candidate.Times.First));
         return span?.AddTag(GenAi.CandidateIndex, candidate.Index)          // unlike SetTag it looks for no earlier value
             .AddTag(GenAi.OutputTokens, candidate.Tokens.Length)
             .AddTag(GenAi.FinishReasons, _reasons[(int)candidate.FinishReason])
-            .SetEndTime(At(candidate.Times.Last).UtcDateTime);
+            .SetEndTime(Telemetry.At(candidate.Times.Last).UtcDateTime);
     }
-
-    // The engine reads a clock that never jumps; traces want the time of day.
-    private static DateTimeOffset At(long ticks) => TimeProvider.System.GetUtcNow() - Stopwatch.GetElapsedTime(ticks);
 }

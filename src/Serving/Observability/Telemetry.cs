@@ -51,10 +51,33 @@ public static class Telemetry
     public static void Fail(Activity? span, string type) => span?.SetTag(ErrorType, type).SetStatus(ActivityStatusCode.Error);
 
     /// <summary>
-    /// A span below <see cref="Current"/>, current itself until it is disposed; null where nothing is traced. <paramref name="subject"/> follows
-    /// the name and is one of a few, such as a scorer.
+    /// A span below <see cref="Current"/>, current itself until it is disposed; null where nothing is traced.
     /// </summary>
-    public static Activity? Begin(string name, string? subject = null) => Current is null
-        ? null
-        : Activities.StartActivity(subject is null ? name : _joined.GetOrAdd((name, subject), static both => $"{both.Name} {both.Subject}"));
+    public static Activity? Begin(string name) => Current is null ? null : Activities.StartActivity(name);
+
+    /// <summary>
+    /// The span of work that has just ended, below <paramref name="parent"/>; nothing without one. It was never current, so what ran meanwhile did not have to carry it along.
+    /// </summary>
+    /// <param name="parent">What was <see cref="Current"/> when the work began.</param>
+    /// <param name="name">Of the kind of work.</param>
+    /// <param name="subject">Follows the name and is one of a few, such as a scorer.</param>
+    /// <param name="begun">By <see cref="Stopwatch"/>.</param>
+    /// <param name="error">The error's code; null = it went well.</param>
+    public static void Record(Activity? parent, string name, string subject, long begun, string? error)
+    {
+        if (parent is null)
+        {
+            return;
+        }
+
+        var joined = _joined.GetOrAdd((name, subject), static both => $"{both.Name} {both.Subject}");
+        using var span = Activities.StartActivity(joined, ActivityKind.Internal, parent.Context, startTime: At(begun));
+        if (error is not null)
+        {
+            Fail(span, error);
+        }
+    }
+
+    /// <summary>The time of day of a <see cref="Stopwatch"/>'s ticks: it never jumps, and traces want what clocks say.</summary>
+    public static DateTimeOffset At(long ticks) => TimeProvider.System.GetUtcNow() - Stopwatch.GetElapsedTime(ticks);
 }

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Serving.Observability;
 
 namespace Serving.Scoring;
@@ -11,28 +12,39 @@ internal static class ScorerChecks
     /// <exception cref="ScorerException">It failed or gave none; cancellation stays cancellation.</exception>
     public static async Task<float> CheckedScoreAsync(this ITextScorer scorer, string source, string answer, CancellationToken cancellationToken)
     {
-        using var span = Telemetry.Begin("score", scorer.Name);
+        var (parent, begun) = (Telemetry.Current, Stopwatch.GetTimestamp());
+        var (atOnce, error) = (false, (string?)null);
         try
         {
-            var value = await scorer.ScoreAsync(source, answer, cancellationToken);
+            var scoring = scorer.ScoreAsync(source, answer, cancellationToken);
+            atOnce = scoring.IsCompletedSuccessfully;
+            var value = await scoring;
 
             // A NaN would win or lose every comparison by accident, so it is a failure like any other.
             return float.IsFinite(value) ? value : throw new ArithmeticException($"the score is {value}, not a number");
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {
-            Telemetry.Fail(span, "cancelled");                         // given up: the caller left, or another score failed
+            error = "cancelled";                                       // given up: the caller left, or another score failed
             throw;
         }
         catch (ScorerException)
         {
-            Telemetry.Fail(span, Failed);
+            error = Failed;
             throw;
         }
         catch (Exception e)
         {
-            Telemetry.Fail(span, Failed);
+            error = Failed;
             throw new ScorerException(scorer.Name, e);
+        }
+        finally
+        {
+            // Without a model there is nothing that a trace should show, as long as it goes well.
+            if (!atOnce || error is not null)
+            {
+                Telemetry.Record(parent, "score", scorer.Name, begun, error);
+            }
         }
     }
 }

@@ -67,10 +67,10 @@ public sealed class TracesTests
         var scored = Below(request, "sample").SelectMany(sample => spans.Where(span => span.Parent == sample.Id)).ToArray();
         Assert.Equal(distinct, scored.Count(span => span.Name == "score reward"));
         Assert.Equal(distinct, scored.Count(span => span.Name == "score entailment"));
-        Assert.Equal(distinct, scored.Count(span => span.Name == "score style"));
+        Assert.Equal(0, scored.Count(span => span.Name == "score style"));          // no model
         Assert.Single(Below(request, "select"));
         Assert.Single(Below(request, "log"));
-        Assert.Equal(1 + 4 + (3 * distinct) + 2, spans.Count);
+        Assert.Equal(1 + 4 + (2 * distinct) + 2, spans.Count);
 
         Assert.True(receiver.MetricExports > 0);
         AssertSecret(receiver, [Secret, .. answers.Where(answer => answer.Length > 8)]);
