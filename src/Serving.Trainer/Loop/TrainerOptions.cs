@@ -267,7 +267,7 @@ public sealed class GkdOptions
 {
     /// <summary>Weight of the divergence per token, on the scale of a whole answer's log-prob that the other objectives have.</summary>
     [Range(0, 1e6)]
-    public double Weight { get; set; } = 50;
+    public double Weight { get; set; } = 2;
 
     /// <summary>Family of the divergence: JensenShannon, SkewForward or SkewReverse (DistiLLM).</summary>
     [EnumDataType(typeof(DivergenceFamily))]
@@ -275,7 +275,7 @@ public sealed class GkdOptions
 
     /// <summary>Of JensenShannon: 0 = forward KL, 1 = reverse KL, between them the generalised divergence. Of the skewed ones: their alpha, 0.1 in the paper.</summary>
     [Range(0, 1.0)]
-    public double Beta { get; set; }
+    public double Beta { get; set; } = 0.5;
 
     /// <summary>The teacher's likeliest tokens that are told apart, all others being one bucket: what stored log-probs would tell; 0 = all.</summary>
     [Range(0, 1_000_000)]
