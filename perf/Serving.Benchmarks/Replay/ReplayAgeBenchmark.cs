@@ -25,11 +25,12 @@ internal static class ReplayAgeBenchmark
     {
         var seeds = TrainingBenchmark.Argument(args, "--seeds", 3);
         var versions = TrainingBenchmark.Argument(args, "--versions", 20);
+        var only = args.SkipWhile(word => word != "--only").Skip(1).FirstOrDefault();        // a variant's name
         var learner = new VersionChain(versions, TrainingBenchmark.Argument(args, "--steps", 6), TrainingBenchmark.Argument(args, "--rate", 1000) * 1e-6);
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{versions} versions, {seeds} seeds; the first version: {learner.Reward(0, 0, _ => { }, seed: 1):F2}"));
         Console.WriteLine($"| correction | on policy | {string.Join(" | ", _ages.Select(age => $"{age} versions old"))} |");
         Console.WriteLine("| --- | --- | --- | --- | --- |");
-        foreach (var (name, set) in _variants)
+        foreach (var (name, set) in _variants.Where(variant => only is null || variant.Name == only))
         {
             var cells = _ages.Prepend(0).Select(age =>
             {
