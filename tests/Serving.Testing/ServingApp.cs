@@ -3,6 +3,7 @@ using System.Text.Json.Nodes;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Mvc.Testing;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Serving.Episodes;
 using Serving.Inference;
@@ -17,6 +18,7 @@ namespace Serving.Testing;
 public sealed class ServingApp : WebApplicationFactory<Program>
 {
     private readonly TemporaryFolder _folder = new();
+    private IReadOnlyList<IAsyncDisposable> _logs = [];
     private bool _isDisposed;
     private readonly Action<IServiceCollection>? _services;
     private readonly Dictionary<string, string> _settings;
@@ -142,6 +144,14 @@ public sealed class ServingApp : WebApplicationFactory<Program>
         builder.ConfigureServices(services => _services?.Invoke(services));
     }
 
+    /// <summary>Keeps hold of the logs: a server that was told to stop has no services to ask for them later.</summary>
+    protected override IHost CreateHost(IHostBuilder builder)
+    {
+        var host = base.CreateHost(builder);
+        _logs = [host.Services.GetRequiredService<EpisodeLog>(), host.Services.GetRequiredService<FeedbackLog>()];
+        return host;
+    }
+
     /// <summary>Stops the server, and removes its folder once nothing writes to it any more: the factory does not wait until the logs are closed.</summary>
     public override async ValueTask DisposeAsync()
     {
@@ -151,10 +161,12 @@ public sealed class ServingApp : WebApplicationFactory<Program>
         }
 
         _isDisposed = true;
-        var (episodes, feedback) = (Services.GetRequiredService<EpisodeLog>(), Services.GetRequiredService<FeedbackLog>());
         await base.DisposeAsync();
-        await episodes.DisposeAsync();
-        await feedback.DisposeAsync();
+        foreach (var log in _logs)
+        {
+            await log.DisposeAsync();
+        }
+
         _folder.Dispose();
     }
 }
