@@ -12,6 +12,9 @@ public interface ITextScorer
     /// <summary>One score per answer, higher is better.</summary>
     /// <exception cref="ScorerException">The scorer failed; nothing is made up in its place.</exception>
     Task<float> ScoreAsync(string source, string answer, CancellationToken cancellationToken);
+
+    /// <summary>Whether a score costs a run of a model, which traces show; a rule costs next to nothing.</summary>
+    bool RunsModel => true;
 }
 
 /// <summary>A scorer failed; the request fails, never a random pick.</summary>

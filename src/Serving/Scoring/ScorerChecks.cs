@@ -13,12 +13,10 @@ internal static class ScorerChecks
     public static async Task<float> CheckedScoreAsync(this ITextScorer scorer, string source, string answer, CancellationToken cancellationToken)
     {
         var (parent, begun) = (Telemetry.Current, Stopwatch.GetTimestamp());
-        var (atOnce, error) = (false, (string?)null);
+        string? error = null;
         try
         {
-            var scoring = scorer.ScoreAsync(source, answer, cancellationToken);
-            atOnce = scoring.IsCompletedSuccessfully;
-            var value = await scoring;
+            var value = await scorer.ScoreAsync(source, answer, cancellationToken);
 
             // A NaN would win or lose every comparison by accident, so it is a failure like any other.
             return float.IsFinite(value) ? value : throw new ArithmeticException($"the score is {value}, not a number");
@@ -41,7 +39,7 @@ internal static class ScorerChecks
         finally
         {
             // Without a model there is nothing that a trace should show, as long as it goes well.
-            if (!atOnce || error is not null)
+            if (scorer.RunsModel || error is not null)
             {
                 Telemetry.Record(parent, "score", scorer.Name, begun, error);
             }

@@ -48,6 +48,8 @@ public sealed class StyleScorer(StyleOptions options) : ITextScorer
         CultureInfo.InvariantCulture,
         $"style/{Revision} {options.MaxCharacters} {options.MinWords} {options.MaxWords} {options.Penalty:R}"))));
 
+    public bool RunsModel => false;
+
     public Task<float> ScoreAsync(string source, string answer, CancellationToken cancellationToken)
     {
         var broken = int.PopCount((int)Check(source, answer));
