@@ -47,6 +47,7 @@ public sealed class RefusingApp : IAsyncDisposable
     /// <summary>Returns when the student's engine has something to do.</summary>
     public async Task EngineBusyAsync(CancellationToken cancellationToken)
     {
+        await AppAsync(cancellationToken);
         var engine = _app.Services.GetRequiredService<PolicyRegistry>().Current().Single(policy => policy.Folder.Manifest.Name == "student").Engine;
         while (engine.Statistics.ActiveRows == 0)
         {
@@ -76,6 +77,7 @@ public sealed class RefusingApp : IAsyncDisposable
 
     private async Task<IAsyncDisposable> FillAsync(string path, string large, string small, CancellationToken cancellationToken)
     {
+        await AppAsync(cancellationToken);
         var occupant = new Occupant(_app, path, large);
         while ((await _app.PostAsync(path, small, cancellationToken)).Status != HttpStatusCode.TooManyRequests)
         {
