@@ -1,9 +1,7 @@
 using System.CommandLine;
 using System.Diagnostics;
 using System.Globalization;
-using System.Net.Http.Json;
 using System.Runtime.InteropServices;
-using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 using Serving.Testing;
 
@@ -18,7 +16,6 @@ internal static partial class BesideTrainerBenchmark
     private const int Continue = 18;              // SIGCONT
     private const int Stop = 19;                  // SIGSTOP
     private const int Vocabulary = 4096;
-    private const int BurstAtATime = 4;
 
     private static readonly TimeSpan _settling = TimeSpan.FromSeconds(1);
 
@@ -48,7 +45,7 @@ internal static partial class BesideTrainerBenchmark
                     "--Experiments:Gate=Off", "--Experiments:Root=" + folder.File("experiments"), .. parsed.GetValue(set)!,
                 ]);
             using var http = server.CreateClient();
-            await BurstAsync(http, parsed.GetValue(episodes), cancellationToken);
+            await BestOfNBurst.SendAsync(http, parsed.GetValue(episodes), cancellationToken);
             var log = folder.File("training/run-00001/log.jsonl");
             await LearnsAsync(server, log, 2, cancellationToken);
             var trainer = int.Parse(Started().Match(server.Output).Groups[1].Value, CultureInfo.InvariantCulture);
@@ -83,30 +80,6 @@ internal static partial class BesideTrainerBenchmark
         Console.WriteLine(string.Create(
             CultureInfo.InvariantCulture,
             $"ratio of the medians: p50 {with.Middle(0.5) / without.Middle(0.5):f2} (wanted 1.5), p99 {with.Middle(0.99) / without.Middle(0.99):f2} (wanted 2.5)"));
-    }
-
-    private static async Task BurstAsync(HttpClient http, int episodes, CancellationToken cancellationToken)
-    {
-        while (!(await http.GetAsync(new Uri("/readyz", UriKind.Relative), cancellationToken)).IsSuccessStatusCode)
-        {
-            await Task.Delay(50, cancellationToken);
-        }
-
-        await Parallel.ForEachAsync(
-            Enumerable.Range(0, episodes),
-            new ParallelOptions { MaxDegreeOfParallelism = BurstAtATime, CancellationToken = cancellationToken },
-            async (number, token) =>
-            {
-                var body = new JsonObject
-                {
-                    ["model"] = "best-of-n",
-                    ["seed"] = number,
-                    ["best_of_n"] = new JsonObject { ["n"] = 8 },
-                    ["messages"] = new JsonArray(new JsonObject { ["role"] = "user", ["content"] = $"Library number {number} for reading and plotting tables of {number % 17} measurements." }),
-                };
-                using var response = await http.PostAsJsonAsync(new Uri("/v1/chat/completions", UriKind.Relative), body, token);
-                response.EnsureSuccessStatusCode();
-            });
     }
 
     private static async Task LearnsAsync(ServerProcess server, string log, int steps, CancellationToken cancellationToken)

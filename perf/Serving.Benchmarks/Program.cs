@@ -20,7 +20,7 @@ return args switch
     ["swap", .. var rest] => SwapBenchmark.Run(rest),
     ["swap-parts", .. var rest] => SwapPartsBenchmark.Run(rest),
     ["canary", .. var rest] => CanaryBenchmark.Run(rest),
-    ["publish-kill", .. var rest] => PublishKillBenchmark.Run(rest),
+    ["publish-kill", .. var rest] => await PublishKillBenchmark.Run(rest),
     ["telemetry", .. var rest] => TelemetryBenchmark.Run(rest),
     ["load", .. var rest] => LoadBenchmark.Run(rest),
     ["overhead", .. var rest] => OverheadBenchmark.Run(rest),

@@ -6,54 +6,93 @@ using Serving.Testing;
 namespace Serving.Benchmarks;
 
 /// <summary>
-/// Verb "publish-kill": a process that publishes versions without a pause, as the trainer does (ModelStore.Publish), is killed by SIGKILL at random moments
-/// while readers list and verify the registry. No reader may ever see a part of a version.
+/// Verb "publish-kill": a process that publishes is killed by SIGKILL at random moments of its publications while readers list and verify the registry. No reader
+/// may ever see a part of a version. The process is Serving.Trainer at the end of a run, or with --source one that copies a version without a pause.
 /// </summary>
 internal static class PublishKillBenchmark
 {
-    private const string Name = "student";
+    private const string Name = "distilled";
 
-    public static int Run(string[] args)
+    /// <summary>Kills come a little after the longest publication, too: whole versions are to be met as well.</summary>
+    private const double Beyond = 1.25;
+
+    private static readonly TimeSpan _withoutPause = TimeSpan.FromMilliseconds(600);
+
+    public static Task<int> Run(string[] args)
     {
         var kills = new Option<int>("--kills") { DefaultValueFactory = _ => 100 };
-        var source = new Option<string>("--source") { Description = "Folder of a version to publish.", DefaultValueFactory = _ => "models/student/1" };
+        var models = new Option<string>("--models") { Description = "Registry with what the trainer needs.", DefaultValueFactory = _ => "models" };
+        var source = new Option<string?>("--source") { Description = "Folder of a version: kill a process that publishes copies of it without a pause instead of the trainer." };
         var seed = new Option<int>("--seed") { DefaultValueFactory = _ => 1 };
         var child = new Option<string?>("--child") { Description = "Registry: be the publisher.", Hidden = true };
-        var command = new RootCommand("SIGKILL of a publisher.") { kills, source, seed, child };
-        command.SetAction((parsed, cancellationToken) => parsed.GetValue(child) is { } root
-            ? Publish(root, Path.GetFullPath(parsed.GetValue(source)!))
-            : RunAsync(parsed.GetValue(kills), Path.GetFullPath(parsed.GetValue(source)!), new Random(parsed.GetValue(seed)), cancellationToken));
-        return command.Parse(args).Invoke();
+        var command = new RootCommand("SIGKILL of a publisher.") { kills, models, source, seed, child };
+        command.SetAction(async (parsed, cancellationToken) =>
+        {
+            var version = parsed.GetValue(source) is { } path ? Path.GetFullPath(path) : null;
+            if (parsed.GetValue(child) is { } root)
+            {
+                return Publish(root, version!);
+            }
+
+            using var folder = new TemporaryFolder();
+            if (version is not null)
+            {
+                return await KillAsync(folder, () => Copier(folder, version), _withoutPause, parsed.GetValue(kills), new Random(parsed.GetValue(seed)), cancellationToken);
+            }
+
+            var trainer = await KilledTrainer.TrainAsync(folder, Path.GetFullPath(parsed.GetRequiredValue(models)), Name, cancellationToken);
+            Console.WriteLine($"longest of three undisturbed publications: {trainer.Publication.TotalMilliseconds:f0} ms");
+            return await KillAsync(folder, trainer.Start, trainer.Publication * Beyond, parsed.GetValue(kills), new Random(parsed.GetValue(seed)), cancellationToken);
+        });
+        return command.Parse(args).InvokeAsync();
     }
 
-    private static Task<int> Publish(string root, string source)
+    /// <summary>Returns when a process has begun to write a version into the folder of a name.</summary>
+    public static async Task StagesAsync(Process publisher, string home, CancellationToken cancellationToken)
+    {
+        while (!Directory.Exists(home) || Directory.GetDirectories(home, ".staging-*").Length == 0)
+        {
+            if (publisher.HasExited)
+            {
+                throw new InvalidOperationException($"The publisher ended with {publisher.ExitCode} before it published: {await publisher.StandardOutput.ReadToEndAsync(cancellationToken)}");
+            }
+
+            await Task.Yield();
+        }
+    }
+
+    private static int Publish(string root, string source)
     {
         var pair = new VersionPair(source, new ModelStore(root, TimeProvider.System), Name);
-        Console.WriteLine("publishing");
         while (true)
         {
             pair.Publish();
         }
     }
 
-    private static async Task<int> RunAsync(int kills, string source, Random random, CancellationToken cancellationToken)
+    private static Process Copier(TemporaryFolder folder, string source)
     {
-        using var folder = new TemporaryFolder();
-        var store = new ModelStore(folder.Path, TimeProvider.System);
-        var (whole, broken, staged, numbered) = (0, 0, 0, 0);
-        var watch = Stopwatch.StartNew();
+        var start = new ProcessStartInfo("dotnet") { RedirectStandardOutput = true };
+        foreach (var argument in (string[])[typeof(PublishKillBenchmark).Assembly.Location, "publish-kill", "--child", folder.File("models"), "--source", source])
+        {
+            start.ArgumentList.Add(argument);
+        }
+
+        return Process.Start(start)!;
+    }
+
+    private static async Task<int> KillAsync(
+        TemporaryFolder folder, Func<Process> start, TimeSpan window, int kills, Random random, CancellationToken cancellationToken)
+    {
+        var store = new ModelStore(folder.File("models"), TimeProvider.System);
+        var home = new DirectoryInfo(folder.File($"models/{Name}"));
+        var (whole, broken, staged, numbered, committed) = (0, 0, 0, 0, 0);
         for (var kill = 1; kill <= kills; kill++)
         {
-            var start = new ProcessStartInfo("dotnet") { RedirectStandardOutput = true };
-            foreach (var argument in (string[])[typeof(PublishKillBenchmark).Assembly.Location, "publish-kill", "--child", folder.Path, "--source", source])
-            {
-                start.ArgumentList.Add(argument);
-            }
-
-            using var publisher = Process.Start(start)!;
-            await publisher.StandardOutput.ReadLineAsync(cancellationToken);
-            var end = watch.Elapsed + TimeSpan.FromMilliseconds(random.NextDouble() * 600);
-            while (watch.Elapsed < end)
+            using var publisher = start();
+            await StagesAsync(publisher, home.FullName, cancellationToken);
+            var (moment, watch) = (random.NextDouble() * window, Stopwatch.StartNew());
+            while (watch.Elapsed < moment)
             {
                 Look(newest: 1);
             }
@@ -61,18 +100,15 @@ internal static class PublishKillBenchmark
             publisher.Kill();
             await publisher.WaitForExitAsync(cancellationToken);
             Look(newest: int.MaxValue);
-            var home = new DirectoryInfo(folder.File(Name));
-            staged += home.Exists ? home.GetDirectories(".staging-*").Length : 0;
+            staged += home.GetDirectories(".staging-*").Length;
             numbered += store.Rejected(Name).Count;
-            if (home.Exists)
-            {
-                home.Delete(recursive: true);
-            }
+            committed += store.Versions(Name).Count > 0 ? 1 : 0;
+            home.Delete(recursive: true);
         }
 
-        Console.WriteLine("| kills | killed while staging | killed between number and manifest | whole versions seen | parts of versions seen |");
-        Console.WriteLine("| --- | --- | --- | --- | --- |");
-        Console.WriteLine($"| {kills} | {staged} | {numbered} | {whole} | {broken} |");
+        Console.WriteLine("| kills | while staging | between number and manifest | with a version committed | whole versions seen | parts of versions seen |");
+        Console.WriteLine("| --- | --- | --- | --- | --- | --- |");
+        Console.WriteLine($"| {kills} | {staged} | {numbered} | {committed} | {whole} | {broken} |");
         return broken == 0 ? 0 : 1;
 
         void Look(int newest)
