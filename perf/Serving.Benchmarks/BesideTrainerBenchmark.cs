@@ -45,7 +45,7 @@ internal static partial class BesideTrainerBenchmark
                     "--Experiments:Gate=Off", "--Experiments:Root=" + folder.File("experiments"), .. parsed.GetValue(set)!,
                 ]);
             using var http = server.CreateClient();
-            await BestOfNBurst.SendAsync(http, parsed.GetValue(episodes), cancellationToken);
+            await BestOfNBurst.SendAsync(server, parsed.GetValue(episodes), cancellationToken);
             var log = folder.File("training/run-00001/log.jsonl");
             await LearnsAsync(server, log, 2, cancellationToken);
             var trainer = int.Parse(Started().Match(server.Output).Groups[1].Value, CultureInfo.InvariantCulture);

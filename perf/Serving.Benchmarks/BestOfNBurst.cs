@@ -1,5 +1,6 @@
 using System.Net.Http.Json;
 using System.Text.Json.Nodes;
+using Serving.Testing;
 
 namespace Serving.Benchmarks;
 
@@ -9,13 +10,10 @@ internal static class BestOfNBurst
     private const int AtATime = 4;
 
     /// <summary>Returns when a server, once it is ready, has answered so many.</summary>
-    public static async Task SendAsync(HttpClient http, int questions, CancellationToken cancellationToken)
+    public static async Task SendAsync(ServerProcess server, int questions, CancellationToken cancellationToken)
     {
-        while (!(await http.GetAsync(new Uri("/readyz", UriKind.Relative), cancellationToken)).IsSuccessStatusCode)
-        {
-            await Task.Delay(50, cancellationToken);
-        }
-
+        await server.ReadyAsync(cancellationToken);
+        using var http = server.CreateClient();
         await Parallel.ForEachAsync(
             Enumerable.Range(0, questions),
             new ParallelOptions { MaxDegreeOfParallelism = AtATime, CancellationToken = cancellationToken },

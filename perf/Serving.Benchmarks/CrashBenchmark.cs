@@ -47,7 +47,7 @@ internal static class CrashBenchmark
             await using var server = await ServerProcess.StartAsync(registry, log, cancellationToken);
             torn += server.Output.Contains("torn tail", StringComparison.Ordinal) ? 1 : 0;
             using var client = server.CreateClient();
-            await ReadyAsync(client, cancellationToken);
+            await server.ReadyAsync(cancellationToken);
             faults += Faults(log);                                     // what the kill before has left, repaired by this start
             if (life > kills)
             {
@@ -114,20 +114,6 @@ internal static class CrashBenchmark
             {
                 return;
             }
-        }
-    }
-
-    private static async Task ReadyAsync(HttpClient client, CancellationToken cancellationToken)
-    {
-        while (true)
-        {
-            using var response = await client.GetAsync(new Uri("/readyz", UriKind.Relative), cancellationToken);
-            if (response.IsSuccessStatusCode)
-            {
-                return;
-            }
-
-            await Task.Delay(20, cancellationToken);
         }
     }
 }

@@ -38,8 +38,7 @@ internal sealed class KilledTrainer
 
         await using (var server = await ServerProcess.StartAsync(registry, folder.File("episodes"), cancellationToken, "--Experiments:Gate=Off"))
         {
-            using var http = server.CreateClient();
-            await BestOfNBurst.SendAsync(http, Questions, cancellationToken);
+            await BestOfNBurst.SendAsync(server, Questions, cancellationToken);
         }
 
         var trainer = new KilledTrainer(folder, name);

@@ -60,17 +60,12 @@ internal static class LoadBenchmark
     private static async Task<ServerProcess> StartAsync(TemporaryFolder folder, string shape, string precision, int threads, CancellationToken cancellationToken)
     {
         var store = new ModelStore(folder.File("models"), TimeProvider.System);
-        TinyPolicy.Publish(store, "anchor", DecodeBenchmark.Shapes[shape]);
+        TinyPolicy.Publish(store, "anchor", DecodeBenchmark.Shapes[shape], seed: 3);      // m110 of seed 1 ends every answer at once, which no canary lets pass
         TinyPolicy.Publish(store, "student");
         TinyScorer.PublishBoth(store);
         var server = await ServerProcess.StartAsync(
             folder.File("models"), folder.File("episodes"), cancellationToken, $"--Onnx:Threads={threads}", $"--Inference:Precision={precision}");
-        using var client = server.CreateClient();
-        while (!(await client.GetAsync(new Uri("/readyz", UriKind.Relative), cancellationToken)).IsSuccessStatusCode)
-        {
-            await Task.Delay(50, cancellationToken);
-        }
-
+        await server.ReadyAsync(cancellationToken);
         return server;
     }
 

@@ -38,13 +38,9 @@ internal static class OverheadBenchmark
         using var folder = new TemporaryFolder();
         await using var server = await ServerProcess.StartAsync(models, folder.File("episodes"), cancellationToken, "--Experiments:Gate=Off", "--Inference:PrefixCacheTokens=0", "--Scoring:Threads=1");
         using var client = server.CreateClient();
-        while (!(await client.GetAsync(new Uri("/readyz", UriKind.Relative), cancellationToken)).IsSuccessStatusCode)
-        {
-            await Task.Delay(50, cancellationToken);
-        }
-
+        await server.ReadyAsync(cancellationToken);
         using var bare = new Bare(models, policy, candidates);
-        var descriptions = Descriptions(requests);
+        var descriptions = Descriptions.Take(Math.Max(requests, 21));
         double[] ranked = new double[requests], plain = new double[requests], first = new double[requests], bareFirst = new double[requests];
         double bareCpu = 0, serverCpu = 0;
         var threads = new Dictionary<string, double>();
@@ -91,12 +87,6 @@ internal static class OverheadBenchmark
     private static void Print(FormattableString line) => Console.WriteLine(line.ToString(CultureInfo.InvariantCulture));
 
     /// <summary>The texts that come with the demo, made different from each other by a number.</summary>
-    private static string[] Descriptions(int count)
-    {
-        var texts = File.ReadAllText(Path.Combine(Repository.Root, "src/Serving/Demo/descriptions.txt")).Split("\n\n", StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
-        return [.. Enumerable.Range(0, Math.Max(count, 21)).Select(i => $"Release {i + 1}. {texts[i % texts.Length]}")];
-    }
-
     private static JsonObject Body(string policy, string description, int candidates, bool best, bool stream = false)
     {
         var body = new JsonObject

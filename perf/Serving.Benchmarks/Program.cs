@@ -24,6 +24,8 @@ return args switch
     ["telemetry", .. var rest] => TelemetryBenchmark.Run(rest),
     ["load", .. var rest] => LoadBenchmark.Run(rest),
     ["overhead", .. var rest] => OverheadBenchmark.Run(rest),
+    ["timeline", .. var rest] => TimelineBenchmark.Run(rest),
+    ["answer-cost", .. var rest] => AnswerCostBenchmark.Run(rest),
     ["append", .. var rest] => AppendBenchmark.Run(rest),
     ["crash", .. var rest] => CrashBenchmark.Run(rest),
     ["beside-trainer", .. var rest] => BesideTrainerBenchmark.Run(rest),
@@ -36,6 +38,6 @@ return args switch
 
 static int Usage()
 {
-    Console.Error.WriteLine("Usage: dotnet run -c Release --project perf/Serving.Benchmarks -- decode | prompt | soak | invariance | precision | score | batch | batch-kills | batch-memory | training | memory | rollouts | swap | swap-parts | canary | publish-kill | beside-trainer | telemetry | load | overhead | append | crash | replay-age | gate | traffic | distil");
+    Console.Error.WriteLine("Usage: dotnet run -c Release --project perf/Serving.Benchmarks -- decode | prompt | soak | invariance | precision | score | batch | batch-kills | batch-memory | training | memory | rollouts | swap | swap-parts | canary | publish-kill | beside-trainer | telemetry | load | overhead | timeline | answer-cost | append | crash | replay-age | gate | traffic | distil");
     return 1;
 }

@@ -52,7 +52,7 @@ internal sealed class SwapRun(string models, string name, int clients, Cancellat
         var pair = Registry(folder);
         await using var server = await StartAsync(folder);
         using var client = server.CreateClient();
-        await ReadyAsync(client);
+        await server.ReadyAsync(cancellationToken);
         var traffic = new SwapTraffic(client, name, clients, MaxTokens, Prompt);
         var stopped = false;
         var running = traffic.RunAsync(() => Volatile.Read(ref stopped), cancellationToken);
@@ -111,7 +111,7 @@ internal sealed class SwapRun(string models, string name, int clients, Cancellat
         var pair = Registry(folder);
         await using var server = await StartAsync(folder, "--Models:PollInterval=00:00:00.05");
         using var client = server.CreateClient();
-        await ReadyAsync(client);
+        await server.ReadyAsync(cancellationToken);
         double early = 0;
         var above = new List<double>();
         var toFirst = new List<double>();
@@ -191,7 +191,7 @@ internal sealed class SwapRun(string models, string name, int clients, Cancellat
         Registry(folder, changed);
         await using var server = await StartAsync(folder);
         using var client = server.CreateClient();
-        await ReadyAsync(client);
+        await server.ReadyAsync(cancellationToken);
         var cold = new SwapTraffic(client, name, 1, MaxTokens, Prompt);
         var texts = new string[SwapTraffic.Distinct];
         for (var request = 0; request < texts.Length; request++)
@@ -218,20 +218,6 @@ internal sealed class SwapRun(string models, string name, int clients, Cancellat
         for (var request = 0; request < SwapTraffic.Distinct; request++)
         {
             await traffic.AskAsync((2 * request) + 1, cancellationToken);
-        }
-    }
-
-    private async Task ReadyAsync(HttpClient client)
-    {
-        while (true)
-        {
-            using var response = await client.GetAsync(new Uri("/readyz", UriKind.Relative), cancellationToken);
-            if (response.IsSuccessStatusCode)
-            {
-                return;
-            }
-
-            await Task.Delay(20, cancellationToken);
         }
     }
 

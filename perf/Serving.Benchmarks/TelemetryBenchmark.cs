@@ -75,7 +75,10 @@ internal static class TelemetryBenchmark
     /// <summary>One server as one kind of caller sees it.</summary>
     private sealed class Side(string name, ServerProcess server, bool sampled, Side? baseline = null) : IDisposable
     {
-        /// <summary>Traced requests have other numbers, for a server keeps the prompts that it has seen.</summary>
+        /// <summary>
+        /// Traced requests have other numbers, for a server keeps the prompts that it has seen; the two series change sides with every block, for their answers
+        /// differ in length.
+        /// </summary>
         private const int Apart = 1_000_000;
 
         private readonly HttpClient _client = server.CreateClient();
@@ -86,13 +89,7 @@ internal static class TelemetryBenchmark
 
         public List<(double PerSecond, double PerCpuSecond)> Speed { get; } = [];
 
-        public async Task ReadyAsync(CancellationToken cancellationToken)
-        {
-            while (!(await _client.GetAsync(new Uri("/readyz", UriKind.Relative), cancellationToken)).IsSuccessStatusCode)
-            {
-                await Task.Delay(50, cancellationToken);
-            }
-        }
+        public Task ReadyAsync(CancellationToken cancellationToken) => server.ReadyAsync(cancellationToken);
 
         /// <summary>Requests of one kind for every side: number and seed depend on the block alone.</summary>
         public async Task BlockAsync(int block, int requests, CancellationToken cancellationToken)
@@ -101,7 +98,7 @@ internal static class TelemetryBenchmark
             var (cpu, watch) = (server.ProcessorTime, Stopwatch.StartNew());
             await Parallel.ForAsync(0, requests, new ParallelOptions { MaxDegreeOfParallelism = 2, CancellationToken = cancellationToken }, async (i, token) =>
             {
-                using var response = await _client.SendAsync(RequestOf((block * requests) + i + (sampled ? Apart : 0)), token);
+                using var response = await _client.SendAsync(RequestOf((block * requests) + i + (sampled == (block % 2 == 0) ? Apart : 0)), token);
                 response.EnsureSuccessStatusCode();
                 var answer = JsonNode.Parse(await response.Content.ReadAsStringAsync(token))!;
                 Interlocked.Add(ref tokens, (int)answer["best_of_n"]!["tokens_spent"]!);

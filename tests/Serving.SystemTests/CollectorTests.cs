@@ -25,11 +25,7 @@ public sealed class CollectorTests
         };
         await using var server = await ServerProcess.StartAsync(folder.File("models"), folder.File("episodes"), environment, Token);
         using var client = server.CreateClient();
-        while (!(await client.GetAsync(new Uri("/readyz", UriKind.Relative), Token)).IsSuccessStatusCode)
-        {
-            await Task.Delay(20, Token);
-        }
-
+        await server.ReadyAsync(Token);
         using var request = new HttpRequestMessage(HttpMethod.Post, "/v1/chat/completions")
         {
             Content = new StringContent(ServingApp.ChatBody("best-of-n", "x", """ "max_tokens":4,"best_of_n":{"n":2} """), Encoding.UTF8, "application/json"),

@@ -27,7 +27,7 @@ public sealed class CrashTests
         {
             await using var server = await ServerProcess.StartAsync(folder.File("models"), folder.File("episodes"), Token);
             using var client = server.CreateClient();
-            await ReadyAsync(client);
+            await server.ReadyAsync(Token);
             var before = answered.Count;
             var work = Enumerable.Range(0, Clients).Select(i => AskUntilTheEndAsync(client, answered, (life * 1000) + i)).ToArray();
             while (answered.Count < before + AnswersBeforeTheKill)
@@ -78,20 +78,6 @@ public sealed class CrashTests
             {
                 return;
             }
-        }
-    }
-
-    private static async Task ReadyAsync(HttpClient client)
-    {
-        while (true)
-        {
-            using var response = await client.GetAsync(new Uri("/readyz", UriKind.Relative), Token);
-            if (response.IsSuccessStatusCode)
-            {
-                return;
-            }
-
-            await Task.Delay(20, Token);
         }
     }
 }

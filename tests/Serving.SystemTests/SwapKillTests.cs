@@ -39,7 +39,7 @@ public sealed partial class SwapKillTests : IDisposable
                 _store.Root, _folder.File("episodes"), Token, "--Experiments:Gate=Manual", "--Models:PollInterval=00:00:00.05", "--Models:MaxCanaryDivergence=0",
                 "--Admin:Url=http://127.0.0.1:0", $"--Admin:ApiKeys:0={Key}");
             using var client = server.CreateClient();
-            await ReadyAsync(client, server);
+            await server.ReadyAsync(Token);
             var decided = _decisions.Read("student");
             Assert.Empty(decided.Rejected);
             Assert.Equal($"student@{decided.Deployment.Current ?? 1}", await ModelOfAnswerAsync(client));
@@ -144,21 +144,6 @@ public sealed partial class SwapKillTests : IDisposable
         using var content = new StringContent(ServingApp.ChatBody("distilled", "Reads archives.", """ "max_tokens":4 """), Encoding.UTF8, "application/json");
         using var response = await client.PostAsync(new Uri("/v1/chat/completions", UriKind.Relative), content, Token);
         return (string)JsonNode.Parse(await response.Content.ReadAsStringAsync(Token))!["model"]!;
-    }
-
-    private static async Task ReadyAsync(HttpClient client, ServerProcess server)
-    {
-        while (true)
-        {
-            using var response = await client.GetAsync(new Uri("/readyz", UriKind.Relative), Token);
-            if (response.IsSuccessStatusCode)
-            {
-                return;
-            }
-
-            Assert.False(server.HasExited, server.Output);
-            await Task.Delay(20, Token);
-        }
     }
 
     [GeneratedRegex(@"The admin routes listen on (http://\S+?)\.\s")]

@@ -31,7 +31,10 @@ public sealed class OtlpReceiver : IAsyncDisposable
     /// <summary>How many exports of metrics came.</summary>
     public int MetricExports => _metrics.Count;
 
-    public IReadOnlyList<OtlpSpan> Spans(string traceId) => [.. _traces.SelectMany(OtlpSpan.Of).Where(span => span.TraceId == traceId)];
+    public IReadOnlyList<OtlpSpan> Spans(string traceId) => [.. All().Where(span => span.TraceId == traceId)];
+
+    /// <summary>The spans of all traces.</summary>
+    public IEnumerable<OtlpSpan> All() => _traces.SelectMany(OtlpSpan.Of);
 
     public static async Task<OtlpReceiver> StartAsync(CancellationToken cancellationToken)
     {

@@ -8,6 +8,8 @@ public sealed class ServerProcess : IAsyncDisposable
 {
     private const string Listening = "Now listening on: ";
 
+    private static readonly TimeSpan _readyWithin = TimeSpan.FromMinutes(3);
+
     private readonly Process _process;
     private readonly ConcurrentQueue<string> _output = new();
     private readonly TaskCompletionSource<Uri> _address = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -88,6 +90,27 @@ public sealed class ServerProcess : IAsyncDisposable
 
     /// <summary>A client of a server that listens.</summary>
     public HttpClient CreateClient() => new() { BaseAddress = _address.Task.Result };
+
+    /// <summary>Returns once /readyz says so.</summary>
+    /// <exception cref="InvalidOperationException">Not within minutes; the message has its reasons.</exception>
+    public async Task ReadyAsync(CancellationToken cancellationToken)
+    {
+        using var client = CreateClient();
+        for (var waiting = Stopwatch.StartNew(); ; await Task.Delay(20, cancellationToken))
+        {
+            using var response = await client.GetAsync(new Uri("/readyz", UriKind.Relative), cancellationToken);
+            if (response.IsSuccessStatusCode)
+            {
+                return;
+            }
+
+            if (waiting.Elapsed > _readyWithin)
+            {
+                throw new InvalidOperationException(
+                    $"The server is not ready: {await response.Content.ReadAsStringAsync(cancellationToken)}\n{Output}");
+            }
+        }
+    }
 
     /// <summary>SIGKILL, and waits for the end.</summary>
     public async Task KillAsync()

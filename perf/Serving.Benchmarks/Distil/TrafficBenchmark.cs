@@ -29,11 +29,7 @@ internal static class TrafficBenchmark
             await using var server = await ServerProcess.StartAsync(
                 Path.GetFullPath(parsed.GetRequiredValue(models)), Path.GetFullPath(parsed.GetRequiredValue(episodes)), cancellationToken, $"--Models:Anchor={parsed.GetValue(anchor)}");
             using var client = server.CreateClient();
-            while (!(await client.GetAsync(new Uri("/readyz", UriKind.Relative), cancellationToken)).IsSuccessStatusCode)
-            {
-                await Task.Delay(100, cancellationToken);
-            }
-
+            await server.ReadyAsync(cancellationToken);
             var (answered, refused) = (0, 0);
             var wanted = documents.Skip(parsed.GetValue(skip)).Take(parsed.GetValue(count)).Select((document, i) => (document, i));
             await Parallel.ForEachAsync(wanted, new ParallelOptions { MaxDegreeOfParallelism = 2 * Environment.ProcessorCount, CancellationToken = cancellationToken }, async (request, token) =>
