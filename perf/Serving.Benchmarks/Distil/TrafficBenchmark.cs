@@ -27,7 +27,7 @@ internal static class TrafficBenchmark
             var documents = File.ReadLines(parsed.GetRequiredValue(data)).Select(line => (string)JsonNode.Parse(line)!["document"]!).ToArray();
             new Random(parsed.GetValue(seed)).Shuffle(documents);
             await using var server = await ServerProcess.StartAsync(
-                Path.GetFullPath(parsed.GetRequiredValue(models)), Path.GetFullPath(parsed.GetRequiredValue(episodes)), cancellationToken, $"--Models:Anchor={parsed.GetValue(anchor)}");
+                Path.GetFullPath(parsed.GetRequiredValue(models)), Path.GetFullPath(parsed.GetRequiredValue(episodes)), cancellationToken, "--Experiments:Gate=Off", $"--Models:Anchor={parsed.GetValue(anchor)}");
             using var client = server.CreateClient();
             await server.ReadyAsync(cancellationToken);
             var (answered, refused) = (0, 0);

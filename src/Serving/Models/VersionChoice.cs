@@ -40,11 +40,14 @@ internal sealed record VersionChoice(Deployment Deployment, IReadOnlyList<int> N
         return decided.OfType<int>().Concat(Defaults()).Where(number => number != wanted).Distinct();
     }
 
-    /// <summary>Without a word of anybody: the newest, or where versions are gated the oldest, which everything is compared with.</summary>
+    /// <summary>
+    /// Without a word of anybody: the newest, or where versions are gated the oldest, which everything is compared with. What was put aside comes last: where nothing
+    /// else is left, the name goes on meaning something, and no server fails to start over a decision. Retired versions never come.
+    /// </summary>
     private IEnumerable<int> Defaults()
     {
         // The version in use counts even when its folder is gone: it works.
-        var allowed = (InUse is { } inUse ? Numbers.Append(inUse).Distinct() : Numbers).Where(Deployment.Allows);
-        return Gated ? allowed.Order() : allowed.OrderDescending();
+        var usable = (InUse is { } inUse ? Numbers.Append(inUse).Distinct() : Numbers).Where(number => !Deployment.Retired.Contains(number));
+        return (Gated ? usable.Order() : usable.OrderDescending()).OrderBy(Deployment.Barred.Contains);
     }
 }

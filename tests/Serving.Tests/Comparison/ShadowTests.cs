@@ -52,6 +52,21 @@ public sealed class ShadowTests : IDisposable
     }
 
     [Fact]
+    public async Task A_server_starts_and_serves_after_its_only_distilled_version_was_rolled_back()
+    {
+        await using var app = new ServingApp(publish: store =>
+        {
+            ServingApp.PublishDefaults(store);
+            new DecisionLog(store, TimeProvider.System).Append("student", new Decision(DecisionKind.RollBack, 1, "gate", "worse") { From = 1 });
+        });
+
+        await app.ReadyAsync(Token).WaitAsync(TimeSpan.FromMinutes(1), Token);
+
+        Assert.Equal("student@1", (await app.ChatAsync("distilled", "dates", "\"max_tokens\": 4", Token)).Json["model"]!.ToString());
+        Assert.Equal("anchor@1", (await app.ChatAsync("auto", "dates", "\"max_tokens\": 4", Token)).Json["model"]!.ToString());
+    }
+
+    [Fact]
     public async Task What_may_not_be_kept_is_not_compared()
     {
         await using var app = App(margin: 1);

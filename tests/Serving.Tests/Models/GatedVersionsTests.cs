@@ -130,6 +130,25 @@ public sealed class GatedVersionsTests : IDisposable
         Assert.Equal(("student@2", "student@3"), (later.Current?.Id, later.Candidate?.Id));
     }
 
+    [Theory]
+    [InlineData(true, "student@1")]
+    [InlineData(false, "student@2")]
+    public void A_restart_after_every_version_was_put_aside_still_serves_one_of_them(bool gated, string served)
+    {
+        _options.Gated = gated;
+        Publish("one");
+        Publish("two");
+        Publish("three");
+        Decide(DecisionKind.Retire, 3);
+        Decide(DecisionKind.RollBack, 1, from: 1);
+        Decide(DecisionKind.Hold, 2);
+
+        Watch();
+        Look();
+
+        Assert.Equal((served, null, null), Held);
+    }
+
     [Fact]
     public void A_decision_for_a_version_that_does_not_work_changes_nothing_and_is_told_once()
     {
