@@ -77,6 +77,16 @@ public static class CompareCommand
                     progress();
                 }
             });
+            if (run.Refused is [var (line, reason), ..])
+            {
+                await Console.Error.WriteLineAsync($"{run.Refused.Count} of {prompts.Count} prompts were left out; the first, line {line}: {reason}");
+            }
+
+            if (pairs.Count == 0)
+            {
+                return 1;
+            }
+
             CompareTable.Show(AnsiConsole.Console, run.A, run.B, pairs);
             return 0;
         }
@@ -88,7 +98,7 @@ public static class CompareCommand
         }
     }
 
-    private static IReadOnlyList<ChatPrompt> Spread(IReadOnlyList<ChatPrompt> all, int most) =>
+    private static IReadOnlyList<ComparedPrompt> Spread(IReadOnlyList<ComparedPrompt> all, int most) =>
         all.Count <= most ? all : [.. Enumerable.Range(0, most).Select(i => all[(int)((long)i * all.Count / most)])];
 
     private static async Task WithProgressAsync(int prompts, Func<Action, Task> run)

@@ -5,6 +5,7 @@ using Serving.Experiments;
 using Serving.Generation;
 using Serving.Inference;
 using Serving.Models;
+using Serving.Observability;
 using Serving.Onnx;
 using Serving.Scoring;
 
@@ -22,6 +23,7 @@ internal sealed class CompareRun : IDisposable
     private readonly ComparedArm _b;
     private readonly Judge _judge;
     private readonly ArmGenerator _generator;
+    private readonly List<(int Line, string Reason)> _refused = [];
 
     /// <exception cref="ModelException">A model is missing or does not load.</exception>
     /// <exception cref="ScorerException">A scorer cannot be loaded.</exception>
@@ -41,9 +43,12 @@ internal sealed class CompareRun : IDisposable
 
     public string B => _b.Name;
 
+    /// <summary>Prompts that an arm refused so far (too long for its context), with the reasons: they have no pair.</summary>
+    public IReadOnlyList<(int Line, string Reason)> Refused => _refused;
+
     /// <summary>The pairs, in the order of the prompts; B is the candidate, A the baseline.</summary>
     public async IAsyncEnumerable<Pair> PairsAsync(
-        IReadOnlyList<ChatPrompt> prompts, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellationToken)
+        IReadOnlyList<ComparedPrompt> prompts, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellationToken)
     {
         var maker = new PairMaker(_judge, _host.Scorecards);
         for (var i = 0; i < prompts.Count; i++)
@@ -52,20 +57,17 @@ internal sealed class CompareRun : IDisposable
             {
                 Kind = AnswerKind.Chat,
                 Model = "",
-                Prompts = [prompts[i]],
+                Prompts = [prompts[i].Prompt],
                 Sampling = new SamplingParameters { Temperature = _settings.Temperature, TopP = _settings.TopP, MaxTokens = _settings.MaxTokens },
                 Store = false,
             };
             var seed = unchecked((ulong)(_settings.Seed + i));
-            var first = i % 2 == 0 ? _a : _b;
-            var answers = new Dictionary<ComparedArm, ArmAnswer>
+            ComparedArm[] order = i % 2 == 0 ? [_a, _b] : [_b, _a];
+            if (await AnswersAsync(request, order, seed, prompts[i].Line, cancellationToken) is { } answers)
             {
-                [first] = await AnswerAsync(request, first, seed, cancellationToken),
-            };
-            var second = first == _a ? _b : _a;
-            answers[second] = await AnswerAsync(request, second, seed, cancellationToken);
-            yield return await maker.PairAsync(
-                (i + 1).ToString(CultureInfo.InvariantCulture), TimeProvider.System.GetUtcNow(), (answers[_b], _b.Name), (answers[_a], _a.Name), cancellationToken);
+                yield return await maker.PairAsync(
+                    (i + 1).ToString(CultureInfo.InvariantCulture), TimeProvider.System.GetUtcNow(), (answers[_b], _b.Name), (answers[_a], _a.Name), cancellationToken);
+            }
         }
     }
 
@@ -74,6 +76,27 @@ internal sealed class CompareRun : IDisposable
         _judge.Dispose();
         _a.Dispose();
         _b.Dispose();
+    }
+
+    /// <summary>The arms' answers to one prompt; null when one refuses it.</summary>
+    private async Task<Dictionary<ComparedArm, ArmAnswer>?> AnswersAsync(
+        GenerationRequest request, ComparedArm[] order, ulong seed, int line, CancellationToken cancellationToken)
+    {
+        try
+        {
+            var answers = new Dictionary<ComparedArm, ArmAnswer>();
+            foreach (var arm in order)
+            {
+                answers[arm] = await AnswerAsync(request, arm, seed, cancellationToken);
+            }
+
+            return answers;
+        }
+        catch (Exception e) when (e is InvalidRequestException or ApiException { Error.Status: 400 })
+        {
+            _refused.Add((line, e.Message));
+            return null;
+        }
     }
 
     private async Task<ArmAnswer> AnswerAsync(GenerationRequest request, ComparedArm arm, ulong seed, CancellationToken cancellationToken)

@@ -4,14 +4,21 @@ using Serving.Tokenization;
 
 namespace Serving.Comparison;
 
+/// <summary>A prompt and the line of the file that it stands in.</summary>
+internal sealed record ComparedPrompt(int Line, ChatPrompt Prompt);
+
 /// <summary>The prompts of a file: one conversation a line. Pure but for the file.</summary>
 internal static class ComparedPrompts
 {
     /// <summary>Each line is an object with "messages" (as in a chat request), "prompt" or "document" (the text of one user message).</summary>
     /// <exception cref="InvalidDataException">A line has none of them, or there is no line; the message names file and line.</exception>
-    public static IReadOnlyList<ChatPrompt> Read(string path)
+    public static IReadOnlyList<ComparedPrompt> Read(string path)
     {
-        ChatPrompt[] prompts = [.. File.ReadLines(path).Select((line, i) => (Line: line, Number: i + 1)).Where(line => line.Line.Length > 0).Select(line => Parse(path, line.Line, line.Number))];
+        ComparedPrompt[] prompts =
+        [
+            .. File.ReadLines(path).Select((line, i) => (Line: line, Number: i + 1)).Where(line => line.Line.Length > 0)
+                .Select(line => new ComparedPrompt(line.Number, Parse(path, line.Line, line.Number))),
+        ];
         return prompts.Length > 0 ? prompts : throw new InvalidDataException($"{path} is empty: give one JSON object a line, such as {{\"prompt\": \"...\"}}.");
     }
 
