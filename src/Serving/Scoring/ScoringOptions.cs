@@ -34,7 +34,7 @@ public sealed class ScoringOptions
     public int Threads { get; set; }
 
     /// <summary>
-    /// Most pairs in one run of a scorer model. Scores do not depend on it; on a processor few pairs stay in its caches (perf/RESULTS.md: 4 are 7 to 13 % faster than 16).
+    /// Most pairs in one run of a scorer model. Scores do not depend on it; on a processor few pairs stay in its caches (perf/RESULTS.md: 4 are 2 to 10 % faster than 16).
     /// </summary>
     [Range(1, 1024)]
     public int MaxBatch { get; set; } =
