@@ -92,22 +92,29 @@ public sealed class ServerProcess : IAsyncDisposable
     public HttpClient CreateClient() => new() { BaseAddress = _address.Task.Result };
 
     /// <summary>Returns once /readyz says so.</summary>
-    /// <exception cref="InvalidOperationException">Not within minutes; the message has its reasons.</exception>
+    /// <exception cref="InvalidOperationException">Not within minutes, or it has ended; the message has its reasons.</exception>
     public async Task ReadyAsync(CancellationToken cancellationToken)
     {
         using var client = CreateClient();
         for (var waiting = Stopwatch.StartNew(); ; await Task.Delay(20, cancellationToken))
         {
-            using var response = await client.GetAsync(new Uri("/readyz", UriKind.Relative), cancellationToken);
-            if (response.IsSuccessStatusCode)
+            try
             {
-                return;
-            }
+                using var response = await client.GetAsync(new Uri("/readyz", UriKind.Relative), cancellationToken);
+                if (response.IsSuccessStatusCode)
+                {
+                    return;
+                }
 
-            if (waiting.Elapsed > _readyWithin)
+                if (waiting.Elapsed > _readyWithin)
+                {
+                    throw new InvalidOperationException(
+                        $"The server is not ready: {await response.Content.ReadAsStringAsync(cancellationToken)}\n{Output}");
+                }
+            }
+            catch (HttpRequestException e)
             {
-                throw new InvalidOperationException(
-                    $"The server is not ready: {await response.Content.ReadAsStringAsync(cancellationToken)}\n{Output}");
+                throw new InvalidOperationException($"The server does not answer:\n{Output}", e);
             }
         }
     }

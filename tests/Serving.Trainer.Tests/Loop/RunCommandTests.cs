@@ -30,7 +30,6 @@ public sealed class RunCommandTests(Traffic traffic) : IClassFixture<Traffic>, I
             "--recipe", "jbond+gkd", "--episodes", traffic.Episodes, "--models", traffic.Store.Root, "--start", "student@1", "--teacher", "anchor", "--steps", "4",
             "--run", _folder.File("run"), "--seed", "3", "--publish-as", "distilled",
             "--set", "Trainer:MaxTokens=7", "Trainer:MaxTokens=5", "Trainer:HeldOut=0.3", "Trainer:Threads=1", "Trainer:BFloat16=false", "Trainer:RoundSteps=2",
-            .. _noBounds,
         ];
 
         Assert.Equal(0, RunCommand.Create().Parse(arguments).Invoke());
